@@ -1,0 +1,91 @@
+"""The prolongation operators of every layer and level of one hierarchy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from operator import matmul
+
+import numpy as np
+
+from msann_sweep.errors import OperatorError
+from msann_sweep.operators.operator import Aggregation, Identity, IntArray, Operator
+
+RECIPE_VERSION = 1
+
+
+def operator_key(layers: Sequence[int], L: int, strategy: str, seed: int) -> str:
+    """Content key of an operator set: equal keys mean equal operators, on any machine."""
+    recipe = [list(layers), L, strategy, seed, RECIPE_VERSION]
+    return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class OperatorSet:
+    """``operators[j][l]`` prolongs layer j from level l + 1 to level l (level 0 is the finest)."""
+
+    layers: tuple[int, ...]
+    strategy: str
+    seed: int
+    operators: tuple[tuple[Operator, ...], ...]
+
+    @property
+    def L(self) -> int:
+        """Depth of the hierarchy: levels run from 0 to L."""
+        return len(self.operators[0])
+
+    @property
+    def key(self) -> str:
+        """Content key, see :func:`operator_key`."""
+        return operator_key(self.layers, self.L, self.strategy, self.seed)
+
+    @cached_property
+    def sizes(self) -> tuple[tuple[int, ...], ...]:
+        """``sizes[l][j]``: units of layer j at level l."""
+        coarser = (
+            tuple(chain[level].n_coarse for chain in self.operators) for level in range(self.L)
+        )
+        return (self.layers, *coarser)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all operators; one shared by several layers counts once."""
+        distinct = {id(operator): operator for chain in self.operators for operator in chain}
+        return sum(operator.size_bytes for operator in distinct.values())
+
+    def to_finest(self, layer: int, level: int) -> Operator:
+        """Composed prolongation of a layer from ``level`` to level 0 (eq. 3.7)."""
+        finest: Operator = Identity(self.layers[layer])
+        return reduce(matmul, self.operators[layer][:level], finest)
+
+    def truncated(self, L: int) -> OperatorSet:
+        """The same operators down to level L only; a level's operator never depends on L.
+
+        Raises OperatorError when the set is not that deep.
+        """
+        if not 0 <= L <= self.L:
+            raise OperatorError(f"operator set {self.key}: depth {L} asked; allowed: 0 to {self.L}")
+        chains = tuple(chain[:L] for chain in self.operators)
+        return OperatorSet(self.layers, self.strategy, self.seed, chains)
+
+    def folded_order(self, layer: int) -> IntArray | None:
+        """Order of a layer's units that turns every level's aggregates into residue classes.
+
+        Returns ``order``, shape (n,): ``order[p]`` is the unit to put at position p, so that at
+        each level with n_l units the aggregate of position p is ``p % n_l``. Restriction is then
+        a reshape and a sum, with the long axis innermost. None where a level is no aggregation
+        into aggregates of equal size.
+        """
+        chain = self.operators[layer]
+        order = np.arange(chain[-1].n_coarse if chain else self.layers[layer], dtype=np.int32)
+        for operator in reversed(chain):
+            if isinstance(operator, Identity):
+                continue
+            if not isinstance(operator, Aggregation) or operator.uniform_size is None:
+                return None
+            children = operator.members.reshape(operator.n_coarse, operator.uniform_size)
+            order = children[order].T.ravel()
+        return order
