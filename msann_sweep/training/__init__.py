@@ -1,0 +1,1 @@
+"""Multilevel training."""

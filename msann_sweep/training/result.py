@@ -1,0 +1,108 @@
+"""What a trial's evaluations amount to: the curve of MSE against cost and its summary."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypedDict
+
+
+class Row(TypedDict):
+    """One evaluation on the validation set.
+
+    ``cost`` is in finest-level training examples, ``wall_s`` in seconds of training (evaluations
+    excluded), ``level`` the level last trained at, ``steps_per_level`` all steps so far.
+    """
+
+    val_mse: float
+    cost: float
+    wall_s: float
+    level: int
+    steps_per_level: list[int]
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Where the curve first reaches the target, in cost and in seconds."""
+
+    cost: float
+    wall_s: float
+
+
+def find_crossing(curve: Sequence[Row], target: float) -> Crossing | None:
+    """First crossing of ``target`` × the first row's MSE, or None if there is none.
+
+    Between the two evaluations around it, log MSE is taken to be linear in cost and in seconds.
+    """
+    if not curve:
+        return None
+    threshold = target * curve[0]["val_mse"]
+    for before, after in zip(curve[:-1], curve[1:], strict=True):
+        if after["val_mse"] <= threshold:
+            drop = math.log(before["val_mse"] / max(after["val_mse"], 1e-300))
+            share = math.log(before["val_mse"] / threshold) / drop
+            return Crossing(
+                cost=before["cost"] + share * (after["cost"] - before["cost"]),
+                wall_s=before["wall_s"] + share * (after["wall_s"] - before["wall_s"]),
+            )
+    return None
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """The outcome of one trial.
+
+    ``status`` is "finished" or "failed"; ``stop_reason`` is "target", "budget_cost", "budget_s",
+    "non_finite" or, in a sweep, "race" or "interrupted"; ``message`` says why a trial failed.
+    ``cost_to_tenth`` and ``wall_to_tenth_s`` are None where the target was not reached; the MSEs
+    are None where the trial was not even evaluated once.
+    """
+
+    params: dict[str, Any]
+    seed: int
+    status: str
+    stop_reason: str
+    message: str | None
+    initial_mse: float | None
+    final_mse: float | None
+    best_mse: float | None
+    cost_to_tenth: float | None
+    wall_to_tenth_s: float | None
+    cost: float
+    wall_s: float
+    steps_per_level: list[int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, ready for ``json.dumps``."""
+        return asdict(self)
+
+
+def summarise(
+    curve: Sequence[Row],
+    *,
+    target: float,
+    params: dict[str, Any],
+    seed: int,
+    status: str,
+    stop_reason: str,
+    message: str | None = None,
+) -> TrialResult:
+    """The result that a curve of evaluations amounts to; ``target`` is a share of the first MSE."""
+    crossing = find_crossing(curve, target)
+    last = curve[-1] if curve else None
+    return TrialResult(
+        params=params,
+        seed=seed,
+        status=status,
+        stop_reason=stop_reason,
+        message=message,
+        initial_mse=curve[0]["val_mse"] if curve else None,
+        final_mse=last["val_mse"] if last else None,
+        best_mse=min(row["val_mse"] for row in curve) if curve else None,
+        cost_to_tenth=crossing.cost if crossing else None,
+        wall_to_tenth_s=crossing.wall_s if crossing else None,
+        cost=last["cost"] if last else 0.0,
+        wall_s=last["wall_s"] if last else 0.0,
+        steps_per_level=list(last["steps_per_level"]) if last else [],
+    )

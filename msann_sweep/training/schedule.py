@@ -1,0 +1,40 @@
+"""Which level is visited when: the recursive cycle of Algorithm 3.1 as a pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+
+def cycle_schedule(gamma: int, L: int) -> list[int]:
+    """Levels visited by one ``MsANNCycle(0)``, each visit being k smoothing steps.
+
+    Level l is smoothed once on entry and once after each of its ``gamma`` recursions into level
+    l + 1; level L does not recurse. ``gamma`` = 1 gives V-cycles, 2 gives W-cycles (Figure 4).
+
+    Raises ValueError for a negative argument.
+
+    >>> cycle_schedule(1, 2)
+    [0, 1, 2, 1, 0]
+    >>> cycle_schedule(2, 1)
+    [0, 1, 0, 1, 0]
+    """
+    if gamma < 0 or L < 0:
+        raise ValueError(f"gamma and L must not be negative, got gamma={gamma}, L={L}")
+    visits = [L]
+    for level in reversed(range(L)):
+        visits = [level, *(visit for _ in range(gamma) for visit in (*visits, level))]
+    return visits
+
+
+def training_schedule(gamma: int, L: int, k: int, cascade: int) -> Iterator[tuple[int, int]]:
+    """Endless (level, batches) pairs: the cascadic start, then cycle after cycle.
+
+    The start is ``cascade`` batches at each level from the coarsest to level 1.
+    """
+    if cascade > 0:
+        for level in range(L, 0, -1):
+            yield level, cascade
+    cycle = cycle_schedule(gamma, L)
+    while True:
+        for level in cycle:
+            yield level, k

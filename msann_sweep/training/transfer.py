@@ -1,0 +1,109 @@
+"""Prolongation and restriction of parameters and layer values between two levels, in torch.
+
+Equations 3.4 and 3.5 on flat parameter tensors. Layers are kept in folded order (see
+``OperatorSet.folded_order``), where an aggregation is a reshape; other operators are dense.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from msann_sweep.operators import OperatorSet
+from msann_sweep.training.network import parameter_views
+
+
+class Transfer(ABC):
+    """Maps between a finer and a coarser level with the given layer sizes."""
+
+    def __init__(self, fine_sizes: Sequence[int], coarse_sizes: Sequence[int]) -> None:
+        self.fine_sizes = tuple(fine_sizes)
+        self.coarse_sizes = tuple(coarse_sizes)
+
+    def add_prolonged(self, fine: Tensor, coarse: Tensor) -> None:
+        """``fine += Pro ∘ coarse``, both flat parameter tensors."""
+        W, b = parameter_views(fine, self.fine_sizes)
+        V, c = parameter_views(coarse, self.coarse_sizes)
+        for j in range(len(W)):
+            self._add_weight(W[j], V[j], j)
+            self._add_bias(b[j], c[j], j)
+
+    @abstractmethod
+    def restrict_units(self, values: Tensor, layer: int, out: Tensor) -> Tensor:
+        """Pᵀ of a layer's values: (B, n_fine) into ``out``, (B, n_coarse)."""
+
+    @abstractmethod
+    def _add_weight(self, W: Tensor, V: Tensor, j: int) -> None:
+        """``W += P_in V P_outᵀ`` for weight matrix j."""
+
+    @abstractmethod
+    def _add_bias(self, b: Tensor, c: Tensor, j: int) -> None:
+        """``b += P c`` for the bias of weight matrix j."""
+
+
+class FoldTransfer(Transfer):
+    """Aggregations in folded order: the aggregate of position p is ``p % n_coarse``."""
+
+    def __init__(self, fine_sizes: Sequence[int], coarse_sizes: Sequence[int]) -> None:
+        super().__init__(fine_sizes, coarse_sizes)
+        pairs = zip(fine_sizes, coarse_sizes, strict=True)
+        self.aggregate_sizes = [fine // coarse for fine, coarse in pairs]
+
+    def restrict(self, fine: Tensor, coarse: Tensor) -> None:
+        """``coarse = Res ∘ fine``, both flat parameter tensors."""
+        W, b = parameter_views(fine, self.fine_sizes)
+        V, c = parameter_views(coarse, self.coarse_sizes)
+        for j in range(len(W)):
+            s_out = self.aggregate_sizes[j + 1]
+            torch.sum(self._folded(W[j], j), dim=(0, 2), out=V[j]).mul_(self._scale(j))
+            torch.sum(b[j].view(s_out, -1), dim=0, out=c[j]).mul_(s_out**-0.5)
+
+    def restrict_units(self, values: Tensor, layer: int, out: Tensor) -> Tensor:
+        s = self.aggregate_sizes[layer]
+        folded = values.view(values.shape[0], s, self.coarse_sizes[layer])
+        return torch.sum(folded, dim=1, out=out).mul_(s**-0.5)
+
+    def _folded(self, W: Tensor, j: int) -> Tensor:
+        n_in, n_out = self.coarse_sizes[j : j + 2]
+        s_in, s_out = self.aggregate_sizes[j : j + 2]
+        return W.view(s_in, n_in, s_out, n_out)
+
+    def _scale(self, j: int) -> float:
+        s_in, s_out = self.aggregate_sizes[j : j + 2]
+        return float((s_in * s_out) ** -0.5)
+
+    def _add_weight(self, W: Tensor, V: Tensor, j: int) -> None:
+        self._folded(W, j).add_(V.unsqueeze(1), alpha=self._scale(j))
+
+    def _add_bias(self, b: Tensor, c: Tensor, j: int) -> None:
+        s = self.aggregate_sizes[j + 1]
+        b.view(s, -1).add_(c, alpha=s**-0.5)
+
+
+class DenseTransfer(Transfer):
+    """Any operators, as dense composed matrices P per layer, shape (n_fine, n_coarse)."""
+
+    def __init__(self, P: Sequence[Tensor]) -> None:
+        super().__init__([p.shape[0] for p in P], [p.shape[1] for p in P])
+        self.P = tuple(P)
+
+    def restrict_units(self, values: Tensor, layer: int, out: Tensor) -> Tensor:
+        return torch.mm(values, self.P[layer], out=out)
+
+    def _add_weight(self, W: Tensor, V: Tensor, j: int) -> None:
+        W.addmm_(self.P[j] @ V, self.P[j + 1].T)
+
+    def _add_bias(self, b: Tensor, c: Tensor, j: int) -> None:
+        b.addmv_(self.P[j + 1], c)
+
+
+def transfer_to_finest(operators: OperatorSet, level: int, like: Tensor) -> Transfer:
+    """The composed transfer between level 0 and ``level``; dense only where it must be."""
+    layers = range(len(operators.layers))
+    if all(operators.folded_order(layer) is not None for layer in layers):
+        return FoldTransfer(operators.sizes[0], operators.sizes[level])
+    composed = (operators.to_finest(layer, level).matrix() for layer in layers)
+    return DenseTransfer([torch.from_numpy(P).to(like) for P in composed])
