@@ -1,0 +1,230 @@
+"""What the trainer draws from: batches of any level, pixels in the trainer's order.
+
+At a level of ``n_units`` the pixel at position ``p`` belongs to aggregate ``p mod n_units``, and
+the level's data are the means over the aggregates.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from msann_sweep.data.objects import flip_sites, inside, object_width, paint, sample_starts
+from msann_sweep.data.restriction import (
+    aggregate_size,
+    chunks,
+    fold_means,
+    restricted_sums,
+    smallest_dtype,
+)
+from msann_sweep.errors import DataError
+
+# The clean images of a level are looked up while all of them have at most so many entries.
+LARGEST_TABLE = 1 << 25
+
+
+class Feed(Protocol):
+    """Training batches at any level and a fixed validation set."""
+
+    n_pixels: int
+
+    def draw(
+        self, batch_size: int, generator: torch.Generator, n_units: int
+    ) -> tuple[Tensor, Tensor]:
+        """Inputs and targets, float32 (batch_size, n_units) each: means over the aggregates.
+
+        ``n_units == n_pixels`` gives the pixels. Both may be one tensor: do not write to them.
+        Raises DataError unless ``n_units`` divides ``n_pixels``.
+        """
+        ...
+
+    def validation(self) -> tuple[Tensor, Tensor]:
+        """Inputs and targets, float32 (V, n_pixels) each; the same at every call."""
+        ...
+
+
+class ImageFeed:
+    """An autoencoder's batches from stored images: inputs and targets are the same tensor.
+
+    ``train`` is uint8 (N, n), ``validation`` uint8 (V, n); value/255 is the pixel. Both may be
+    read-only views of shared memory and are not copied, except once if ``order`` (int64 (n,), the
+    pixel that stands at each position) is given or the device is not the CPU.
+    Raises DataError for arrays or orders of other shapes or types.
+    """
+
+    def __init__(
+        self,
+        train: NDArray[np.uint8],
+        validation: NDArray[np.uint8],
+        *,
+        order: Tensor | None = None,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        for name, images in (("train", train), ("validation", validation)):
+            if images.dtype != np.uint8 or images.ndim != 2 or not images.size:
+                raise DataError(
+                    f"{name} images: got {images.dtype} {images.shape}; "
+                    "allowed: a non-empty uint8 array (images, pixels)"
+                )
+        self.n_pixels = train.shape[1]
+        if validation.shape[1] != self.n_pixels:
+            raise DataError(
+                f"validation images: got {validation.shape[1]} pixels; "
+                f"allowed: {self.n_pixels}, as in the train images"
+            )
+        order = None if order is None else _checked(order, self.n_pixels)
+        self._train = _ordered(train, order).to(device)
+        self._validation_pixels = _ordered(validation, order).to(device)
+        self._levels = {self.n_pixels: self._train}
+        self._validation: Tensor | None = None
+
+    def draw(
+        self, batch_size: int, generator: torch.Generator, n_units: int
+    ) -> tuple[Tensor, Tensor]:
+        """A batch of images drawn uniformly with replacement; see `Feed.draw`."""
+        size = aggregate_size(self.n_pixels, n_units)
+        if n_units not in self._levels:
+            self._levels[n_units] = restricted_sums(self._train, n_units, 255)
+        sums = self._levels[n_units]
+        rows = torch.randint(len(sums), (batch_size,), generator=generator, device=sums.device)
+        means = sums.index_select(0, rows).to(torch.float32).mul_(1 / (255 * size))
+        return means, means
+
+    def validation(self) -> tuple[Tensor, Tensor]:
+        """All validation images; see `Feed.validation`."""
+        if self._validation is None:
+            self._validation = self._validation_pixels.to(torch.float32).mul_(1 / 255)
+        return self._validation, self._validation
+
+
+class ObjectFeed:
+    """Generated images of one or two objects: noisy inputs, clean targets.
+
+    ``noise`` is the probability with which each input pixel is flipped. The images do not depend on
+    ``order`` (int64 (n,), the pixel that stands at each position), and those drawn at a level are
+    the aggregate means of the pixels drawn with the same generator state.
+    One object may start at ``n - n/8 + 1`` pixels, 897 for n = 1024 (the paper counts 896).
+    Raises DataError unless ``n_pixels`` is a power of two from 8 on, ``n_objects`` 1 or 2 and
+    ``noise`` at least 0 and below 1.
+    """
+
+    def __init__(
+        self,
+        n_pixels: int,
+        n_objects: int,
+        noise: float,
+        *,
+        validation_seed: int,
+        order: Tensor | None = None,
+        validation_size: int = 2000,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        self._width = object_width(n_pixels)
+        if n_objects not in (1, 2):
+            raise DataError(f"object images: got {n_objects} objects; allowed: 1 or 2")
+        if not 0 <= noise < 1:
+            raise DataError(f"noise: got {noise}; allowed: a probability of at least 0, below 1")
+        self.n_pixels = n_pixels
+        self.n_objects = n_objects
+        self.noise = noise
+        order = torch.arange(n_pixels) if order is None else _checked(order, n_pixels)
+        self._pixel_at = order.to(device, torch.float64 if n_pixels > 1 << 22 else torch.float32)
+        self._position_of = torch.argsort(order).to(device)
+        self._clean_images: dict[int, Tensor] = {}
+        self._aggregate_of: dict[int, Tensor] = {}
+        self._device = torch.device(device)
+        self._validation_seed = validation_seed
+        self._validation_size = validation_size
+        self._validation: tuple[Tensor, Tensor] | None = None
+
+    def draw(
+        self, batch_size: int, generator: torch.Generator, n_units: int
+    ) -> tuple[Tensor, Tensor]:
+        """A batch of new images, sampled directly at the level; see `Feed.draw`."""
+        # One image more than asked for: flips beyond the batch end in it.
+        starts = sample_starts(self.n_pixels, self.n_objects, batch_size + 1, generator)
+        targets = self._clean(starts, n_units)
+        inputs = targets.clone()
+        if self.noise > 0:
+            self._add_noise(inputs, starts, generator)
+        return inputs[:batch_size], targets[:batch_size]
+
+    def validation(self) -> tuple[Tensor, Tensor]:
+        """The images drawn with the validation seed; see `Feed.validation`."""
+        if self._validation is None:
+            generator = torch.Generator(self._device).manual_seed(self._validation_seed)
+            self._validation = self.draw(self._validation_size, generator, self.n_pixels)
+        return self._validation
+
+    def _clean(self, starts: Tensor, n_units: int) -> Tensor:
+        """Clean images at a level, float32 (count, n_units)."""
+        size = aggregate_size(self.n_pixels, n_units)
+        n_images = self.n_pixels - self._width + 1
+        if n_images * n_units > LARGEST_TABLE:
+            return fold_means(self._paint(starts), n_units)
+        if n_units not in self._clean_images:
+            self._clean_images[n_units] = self._one_object_sums(n_images, n_units)
+        table = self._clean_images[n_units]
+        sums = table.index_select(0, starts[0])
+        if self.n_objects == 2:
+            sums += table.index_select(0, starts[1])
+        return sums.to(torch.float32).mul_(1 / size)
+
+    def _one_object_sums(self, n_images: int, n_units: int) -> Tensor:
+        """Ones in each aggregate of every one-object image, (n_images, n_units)."""
+        dtype = smallest_dtype(self.n_pixels // n_units)
+        table = torch.empty(n_images, n_units, dtype=dtype, device=self._device)
+        for rows in chunks(n_images, self.n_pixels):
+            starts = torch.arange(rows.start, rows.stop, device=self._device).unsqueeze(0)
+            pixels = self._paint(starts).to(torch.uint8)
+            table[rows] = restricted_sums(pixels, n_units, 1)
+        return table
+
+    def _paint(self, starts: Tensor) -> Tensor:
+        return paint(starts, self._pixel_at, self._width).to(torch.float32)
+
+    def _add_noise(self, inputs: Tensor, starts: Tensor, generator: torch.Generator) -> None:
+        """Adds to ``inputs`` (count, n_units), in place, the flips of all images but the last."""
+        count, n_units = inputs.shape
+        if n_units not in self._aggregate_of:
+            self._aggregate_of[n_units] = self._position_of % n_units
+        sites = flip_sites((count - 1) * self.n_pixels, self.noise, generator)
+        pixel = sites & (self.n_pixels - 1)
+        image = sites.bitwise_right_shift_(self.n_pixels.bit_length() - 1)
+        step = n_units / self.n_pixels
+        change = inside(starts, image, pixel, self.n_pixels).to(torch.float32)
+        change.mul_(-2 * step).add_(step)
+        unit = self._aggregate_of[n_units].index_select(0, pixel)
+        unit.add_(image, alpha=n_units)
+        inputs.view(-1).scatter_add_(0, unit, change)
+
+
+def _checked(order: Tensor, n_pixels: int) -> Tensor:
+    """``order`` if it is a permutation of the pixels, DataError otherwise."""
+    if order.shape != (n_pixels,) or not torch.equal(
+        order.sort().values.cpu(), torch.arange(n_pixels)
+    ):
+        raise DataError(
+            f"order of the pixels: got a tensor {tuple(order.shape)}; "
+            f"allowed: a permutation of 0 … {n_pixels - 1} (int64)"
+        )
+    return order.cpu()
+
+
+def _ordered(images: NDArray[np.uint8], order: Tensor | None) -> Tensor:
+    """Images as a tensor: a view of the array, or one copy with the pixels in ``order``."""
+    with warnings.catch_warnings():
+        # The array may be read-only shared memory; nothing here writes to it.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        pixels = torch.from_numpy(images)
+    if order is None:
+        return pixels
+    ordered = torch.empty_like(pixels)
+    for rows in chunks(*pixels.shape):
+        torch.index_select(pixels[rows], 1, order, out=ordered[rows])
+    return ordered
