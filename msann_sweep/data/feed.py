@@ -14,7 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from msann_sweep.data.objects import flip_sites, inside, object_width, paint, sample_starts
+from msann_sweep.data.objects import (
+    flip_sites,
+    flip_values,
+    object_width,
+    paint,
+    sample_starts,
+    sign_after_start,
+)
 from msann_sweep.data.restriction import (
     aggregate_size,
     chunks,
@@ -134,6 +141,7 @@ class ObjectFeed:
         self.noise = noise
         order = torch.arange(n_pixels) if order is None else _checked(order, n_pixels)
         self._pixel_at = order.to(device, torch.float64 if n_pixels > 1 << 22 else torch.float32)
+        self._sign_at = sign_after_start(n_pixels).to(device)
         self._position_of = torch.argsort(order).to(device)
         self._clean_images: dict[int, Tensor] = {}
         self._aggregate_of: dict[int, Tensor] = {}
@@ -173,7 +181,8 @@ class ObjectFeed:
         sums = table.index_select(0, starts[0])
         if self.n_objects == 2:
             sums += table.index_select(0, starts[1])
-        return sums.to(torch.float32).mul_(1 / size)
+        means = sums.to(torch.float32)
+        return means if size == 1 else means.mul_(1 / size)
 
     def _one_object_sums(self, n_images: int, n_units: int) -> Tensor:
         """Ones in each aggregate of every one-object image, (n_images, n_units)."""
@@ -194,14 +203,10 @@ class ObjectFeed:
         if n_units not in self._aggregate_of:
             self._aggregate_of[n_units] = self._position_of % n_units
         sites = flip_sites((count - 1) * self.n_pixels, self.noise, generator)
-        pixel = sites & (self.n_pixels - 1)
-        image = sites.bitwise_right_shift_(self.n_pixels.bit_length() - 1)
-        step = n_units / self.n_pixels
-        change = inside(starts, image, pixel, self.n_pixels).to(torch.float32)
-        change.mul_(-2 * step).add_(step)
-        unit = self._aggregate_of[n_units].index_select(0, pixel)
-        unit.add_(image, alpha=n_units)
-        inputs.view(-1).scatter_add_(0, unit, change)
+        image = sites >> (self.n_pixels.bit_length() - 1)
+        values = flip_values(starts, sites, image, self._sign_at, n_units / self.n_pixels)
+        aggregate = self._aggregate_of[n_units].index_select(0, sites & (self.n_pixels - 1))
+        inputs.view(-1).scatter_add_(0, image.mul_(n_units).add_(aggregate), values)
 
 
 def _checked(order: Tensor, n_pixels: int) -> Tensor:
@@ -218,13 +223,12 @@ def _checked(order: Tensor, n_pixels: int) -> Tensor:
 
 def _ordered(images: NDArray[np.uint8], order: Tensor | None) -> Tensor:
     """Images as a tensor: a view of the array, or one copy with the pixels in ``order``."""
+    if order is not None:
+        source, images = images, np.empty_like(images, order="C")
+        for rows in chunks(*source.shape):
+            # mode="clip" lets NumPy write into its output directly; the order is checked already.
+            np.take(source[rows], order.numpy(), axis=1, out=images[rows], mode="clip")
     with warnings.catch_warnings():
         # The array may be read-only shared memory; nothing here writes to it.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        pixels = torch.from_numpy(images)
-    if order is None:
-        return pixels
-    ordered = torch.empty_like(pixels)
-    for rows in chunks(*pixels.shape):
-        torch.index_select(pixels[rows], 1, order, out=ordered[rows])
-    return ordered
+        return torch.from_numpy(images)

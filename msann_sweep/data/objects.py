@@ -60,18 +60,29 @@ def paint(starts: Tensor, pixel_at: Tensor, width: int) -> Tensor:
     return images[0] if len(images) == 1 else images[0].add_(images[1])
 
 
-def inside(starts: Tensor, image: Tensor, pixel: Tensor, n_pixels: int) -> Tensor:
-    """Whether ``pixel`` of ``image`` is in an object: bool (K,) from int64 (K,) and (K,).
+def flip_values(
+    starts: Tensor, sites: Tensor, image: Tensor, sign_at: Tensor, scale: float
+) -> Tensor:
+    """What a flip adds to the pixel at each site: +scale outside the objects, -scale inside.
 
-    ``starts`` is (n_objects, count).
+    ``starts`` is int64 (n_objects, count); ``sites`` and ``image`` = sites // n are int64 (K,);
+    ``sign_at`` is `sign_after_start`, (n,). Returns float32 (K,).
     """
-    width = object_width(n_pixels)
-    # An object never wraps round, so the distance modulo n needs one comparison instead of two.
-    hits: list[Tensor] = [
-        (pixel - start.index_select(0, image)).bitwise_and_(n_pixels - 1) < width
-        for start in starts
-    ]
-    return hits[0] if len(hits) == 1 else hits[0].logical_or_(hits[1])
+    values: list[Tensor] = []
+    for start in starts:
+        # An object never wraps round, so the distance from its start can be taken modulo n, and
+        # the site's image drops out of it.
+        distance = sites - start.index_select(0, image)
+        values.append(sign_at.index_select(0, distance.bitwise_and_(len(sign_at) - 1)))
+    product = values[0] if len(values) == 1 else values[0].mul_(values[1])
+    return product.mul_(scale)
+
+
+def sign_after_start(n_pixels: int) -> Tensor:
+    """Float32 (n,): -1 for the distances from an object's start that are in it, else 1."""
+    signs = torch.ones(n_pixels)
+    signs[: object_width(n_pixels)] = -1
+    return signs
 
 
 def flip_sites(n_sites: int, probability: float, generator: torch.Generator) -> Tensor:
@@ -86,8 +97,11 @@ def flip_sites(n_sites: int, probability: float, generator: torch.Generator) -> 
     if mean == 0:
         return torch.empty(0, dtype=torch.int64, device=generator.device)
     count = math.ceil(mean + 10 * math.sqrt(mean * (1 - probability)) + 16)
-    uniform = torch.rand(count, dtype=torch.float64, generator=generator, device=generator.device)
-    # A gap as long as the whole row ends it; clamping also keeps infinities out of the integers.
-    skipped = uniform.log_().div_(math.log1p(-probability)).clamp_(max=n_sites).to(torch.int64)
-    sites = skipped.cumsum(0).add_(torch.arange(count, device=generator.device))
-    return sites.clamp_(max=n_sites)
+    # Uniform numbers have steps of 2^-24 or 2^-53: the coarse ones do where gaps are short.
+    dtype, bits = (torch.float32, 24) if probability >= 0.01 else (torch.float64, 53)
+    uniform = torch.rand(count, dtype=dtype, generator=generator, device=generator.device)
+    # A uniform number of zero stands for half a step, and a gap of n_sites ends the row anyway.
+    decay = math.log1p(-probability)
+    longest = min(n_sites, -(bits + 1) * math.log(2) / decay)
+    gaps = uniform.log_().div_(decay).clamp_(max=longest).to(torch.int64).add_(1)
+    return gaps.cumsum(0).sub_(1).clamp_(max=n_sites)
