@@ -1,0 +1,235 @@
+"""What a search space must fulfil as a whole: domains, depth, conditions, and what fits what."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from graphlib import CycleError
+from typing import Any
+
+from msann_sweep.config.condition import is_ordering, operands
+from msann_sweep.config.entry import Constant, Entry, FloatRange, IntRange
+from msann_sweep.config.faults import (
+    Fault,
+    Path,
+    domain_fault,
+    one_of,
+    show,
+    unknown_hyperparameter,
+)
+from msann_sweep.config.hyperparameters import (
+    MULTILEVEL,
+    NAMES,
+    Hyperparameters,
+    Value,
+    deepest_level,
+)
+from msann_sweep.config.schema import Network, Search, default_layers
+from msann_sweep.config.space import Space
+from msann_sweep.config.task import MnistTask, OneObjectTask, TwoObjectTask
+
+GALERKIN_RULE = (
+    "galerkin with path, grid or grid_shuffled only; add when: "
+    "{prolongation: [path, grid, grid_shuffled]} to coarse_step"
+)
+
+
+def section_faults(sections: Mapping[str, Any], broken: Container[str] = ()) -> list[Fault]:
+    """The faults that sections show beside each other; a section may be missing (it is broken).
+
+    ``broken`` names the entries of the space that exist but cannot be used.
+    """
+    space, search = sections.get("space"), sections.get("search")
+    faults = []
+    layers = _layers(sections)
+    if layers is not None:
+        faults += layer_faults(layers, sections.get("task"), space)
+    if space is not None:
+        depth = deepest_level(layers) if layers else None
+        found = [*entry_faults(space, depth), *condition_faults(space, broken)]
+        faults += found or combination_faults(space)
+    if space is not None and search is not None:
+        if search.grid:
+            faults += grid_faults(space)
+        faults += start_point_faults(space, search, broken)
+    return faults
+
+
+def _layers(sections: Mapping[str, Any]) -> tuple[int, ...] | None:
+    network: Network | None = sections.get("network")
+    task = sections.get("task")
+    if network is not None and network.layers:
+        return network.layers
+    return default_layers(task.n_pixels) if network is not None and task is not None else None
+
+
+def layer_faults(
+    layers: tuple[int, ...],
+    task: MnistTask | OneObjectTask | TwoObjectTask | None,
+    space: Space | None,
+) -> Iterator[Fault]:
+    """Layers that do not fit the task's vectors, or cannot be halved level by level."""
+    path: Path = ("network", "layers")
+    if len(layers) < 2:
+        yield Fault(path, show(layers), "at least an input and an output layer")
+    elif task is not None:
+        for place, size in ((0, layers[0]), (len(layers) - 1, layers[-1])):
+            if size != task.n_pixels:
+                side = "input" if place == 0 else "output"
+                allowed = f"{task.n_pixels} for the {side} layer: the pixels of task {task.kind}"
+                yield Fault((*path, place), show(size), allowed)
+    plain = space is not None and not _can_coarsen(space)
+    for place, size in enumerate(layers):
+        if size & (size - 1) and not plain:
+            yield Fault((*path, place), show(size), f"a power of two, such as {_neighbours(size)}")
+
+
+def _neighbours(size: int) -> str:
+    exponent = size.bit_length()
+    return f"{1 << exponent - 1} or {1 << exponent}"
+
+
+def _can_coarsen(space: Space) -> bool:
+    return any(value not in (0, 0.0) for value in space.values("L"))
+
+
+def entry_faults(space: Space, depth: int | None) -> Iterator[Fault]:
+    """Entries under unknown names, and those with a value outside the hyperparameter's domain."""
+    for name, entry in space.entries.items():
+        path: Path = ("space", name)
+        if name not in NAMES:
+            yield unknown_hyperparameter(path)
+            continue
+        integral = Hyperparameters.model_fields[name].annotation is int
+        if integral and isinstance(entry, FloatRange):
+            allowed = f"for {name}: whole numbers, e.g. {{int: [low, high]}}"
+            yield Fault(path, show(entry.model_dump(mode="json", by_alias=True)), allowed)
+            continue
+        for inside, value in _extremes(entry):
+            fault = domain_fault((*path, *inside), name, value)
+            if fault is None and name == "L" and depth is not None:
+                fault = depth_fault((*path, *inside), value, depth)
+            if fault is not None:
+                yield fault
+
+
+def _extremes(entry: Entry) -> Iterator[tuple[Path, Value]]:
+    """The values that decide about the domain, each with its place inside the entry."""
+    if isinstance(entry, Constant):
+        yield ("value",) if entry.when else (), entry.value
+        return
+    key = "int" if isinstance(entry, IntRange) else "float"
+    key = key if isinstance(entry, IntRange | FloatRange) else "choice"
+    for place, value in enumerate(entry.extremes()):
+        yield (key, place), value
+
+
+def depth_fault(path: Path, value: Any, depth: int) -> Fault | None:
+    """The fault of a hierarchy deeper than the layers, if it is."""
+    if value <= depth:
+        return None
+    allowed = f"for L: 0 to {depth}; every level halves each layer, and the largest has 2^{depth}"
+    return Fault(path, show(value), f"{allowed} = {1 << depth} units")
+
+
+def condition_faults(space: Space, broken: Container[str]) -> Iterator[Fault]:
+    """Conditions on what is not there, or on values that it cannot have; and cycles."""
+    for name, entry in space.entries.items():
+        for other, condition in entry.when.items():
+            path: Path = ("space", name, "when", other)
+            if other in broken:
+                continue
+            if other not in space.entries:
+                allowed = f"a hyperparameter of this space: {one_of(space.entries, other)}"
+                yield Fault(path, f"a condition on {show(other)}", allowed)
+            elif other in NAMES:
+                yield from _operand_faults(path, other, condition)
+    try:
+        space.order()
+    except CycleError as error:
+        cycle = list(reversed(error.args[1]))
+        given = f"conditions in a circle: {' needs '.join(cycle)}"
+        allowed = f"no circles ({', '.join(MULTILEVEL)} always depend on L)"
+        yield Fault(("space", cycle[0]), given, allowed)
+
+
+def _operand_faults(path: Path, name: str, condition: Value | tuple[Value, ...]) -> Iterator[Fault]:
+    if is_ordering(condition):
+        if Hyperparameters.model_fields[name].annotation not in (int, float):
+            yield Fault(path, show(condition), f"a value of {name}, or a list of values")
+        return
+    for value in operands(condition):
+        fault = domain_fault(path, name, value)
+        if fault is not None:
+            yield fault
+
+
+def combination_faults(space: Space) -> list[Fault]:
+    """Galerkin steps where a dense random operator could be drawn."""
+    clash = any(
+        sample.get("coarse_step") == "galerkin" and sample.get("prolongation") == "random"
+        for sample in space.projections(("coarse_step", "prolongation"))
+    )
+    given = "galerkin together with prolongation random"
+    return [Fault(("space", "coarse_step"), given, GALERKIN_RULE)] if clash else []
+
+
+def grid_faults(space: Space) -> Iterator[Fault]:
+    """Ranges that an exhaustive grid cannot enumerate."""
+    for name in space.continuous():
+        given = show(space.entries[name].model_dump(mode="json", by_alias=True))
+        allowed = "with search.grid: true, a constant, a choice, or a range with a step"
+        yield Fault(("space", name), given, allowed)
+
+
+def start_point_faults(space: Space, search: Search, broken: Container[str]) -> Iterator[Fault]:
+    """Start points that the space could not have sampled."""
+    for number, point in enumerate(search.start_points):
+        for name, value in point.items():
+            path: Path = ("search", "start_points", number, name)
+            if name not in NAMES:
+                yield unknown_hyperparameter(path)
+            elif name in broken:
+                continue
+            elif name not in space.entries:
+                allowed = f"a hyperparameter of this space: {one_of(space.entries)}"
+                yield Fault(path, show(name), allowed)
+            else:
+                fault = domain_fault(path, name, value)
+                yield from [fault] if fault else _outside(path, space.entries[name], value)
+
+
+def _outside(path: Path, entry: Entry, value: Value) -> Iterator[Fault]:
+    options = entry.options()
+    if options is not None:
+        if value not in options:
+            yield Fault(path, show(value), f"what space.{path[-1]} admits: {_shortly(options)}")
+    elif isinstance(entry, FloatRange) and not entry.low <= float(value) <= entry.high:
+        yield Fault(path, show(value), f"what space.{path[-1]} admits: {entry.low} to {entry.high}")
+
+
+def _shortly(options: tuple[Value, ...]) -> str:
+    if len(options) <= 12:
+        return one_of(options)
+    return f"{one_of(options[:3])}, ..., {options[-1]}"
+
+
+def param_faults(
+    params: Mapping[str, Any], layers: tuple[int, ...], where: str = "params"
+) -> Iterator[Fault]:
+    """What is wrong with one sample, complete with the constants of the space."""
+    for name, value in params.items():
+        if name not in NAMES:
+            yield unknown_hyperparameter((where, name))
+            continue
+        fault = domain_fault((where, name), name, value)
+        if fault is None and name == "L":
+            fault = depth_fault((where, name), value, deepest_level(layers))
+        if fault is not None:
+            yield fault
+    L = params.get("L", 0)
+    if isinstance(L, int) and L > 0:
+        yield from layer_faults(layers, None, None)
+        if params.get("coarse_step") == "galerkin" and params.get("prolongation") == "random":
+            given = "galerkin together with prolongation random"
+            allowed = "galerkin with prolongation path, grid or grid_shuffled; exact with any"
+            yield Fault((where, "coarse_step"), given, allowed)

@@ -1,0 +1,122 @@
+"""The sections of a search-space file and their defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from msann_sweep.config.hyperparameters import (
+    BatchSize,
+    CoarseInit,
+    Frozen,
+    Optimizer,
+    Rate,
+    Value,
+)
+
+Positive = Annotated[float, Field(gt=0)]
+AtLeastOne = Annotated[int, Field(ge=1)]
+
+
+def default_layers(n_pixels: int) -> tuple[int, ...]:
+    """The paper's autoencoder: the input, a quarter, an eighth, a quarter, the input again."""
+    return n_pixels, n_pixels // 4, n_pixels // 8, n_pixels // 4, n_pixels
+
+
+class Network(Frozen):
+    """The network to train: fully connected layers."""
+
+    layers: Annotated[
+        tuple[AtLeastOne, ...],
+        Field(strict=False),
+        BeforeValidator(lambda given: () if given is None else given),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 2},
+                    {"type": "null"},
+                ]
+            }
+        ),
+    ] = ()
+    """Units per layer, input to output, powers of two; null: [N, N/4, N/8, N/4, N], N pixels."""
+    activation: Literal["sigmoid"] = "sigmoid"
+    """Activation of every layer."""
+
+
+class Training(Frozen):
+    """How one trial is trained, as far as the space does not say otherwise."""
+
+    optimizer: Optimizer = "tf1_rmsprop"
+    """TensorFlow 1's RMSProp (the paper's), or torch's RMSprop or Adam."""
+    learning_rate: Rate = 5e-4
+    """Reference rate: that of the default baseline, and of samples if the space has none."""
+    batch_size: BatchSize = 128
+    """Training examples per step."""
+    coarse_init: CoarseInit = "glorot_normal"
+    """Initial weights of the coarse levels (glorot_normal: the paper)."""
+    budget_cost: Positive = 256_000.0
+    """A trial ends at this cost, in finest-level training examples."""
+    budget_s: Positive | None = None
+    """A trial ends after this many seconds of training; null: no limit."""
+    evaluations_per_decade: int = Field(20, ge=1, le=200)
+    """Evaluations while the cost grows tenfold."""
+
+
+class Stopping(Frozen):
+    """When a trial ends before its budget."""
+
+    target: float = Field(0.1, gt=0, lt=1)
+    """Fraction of the initial validation MSE to be reached (0.1: cost to 1/10)."""
+    on_target: Literal["stop", "continue"] = "stop"
+    """Whether a trial ends at the target or goes on to its budget."""
+    race_factor: Annotated[float, Field(gt=1)] | None = 4.0
+    """A trial ends when its cost exceeds this times the best cost to target; null: never."""
+
+
+class Search(Frozen):
+    """Which samples are tried, and how many at once."""
+
+    sampler: Literal["tpe", "random"] = "tpe"
+    """Optuna's sampler; ignored with grid."""
+    seed: int = Field(1, ge=0)
+    """Seed of the sampler and of the first trial of every sample."""
+    trials: AtLeastOne = 24
+    """Number of samples, baselines not counted; ignored with grid."""
+    seeds: AtLeastOne = 1
+    """Trials per sample (and per baseline), each with its own seed."""
+    concurrency: Literal["auto"] | AtLeastOne = "auto"
+    """Trials at once; auto: as many as the cluster has room for."""
+    start_points: Annotated[tuple[dict[str, Value], ...], Field(strict=False)] = ()
+    """Samples to begin with, each {hyperparameter: value, ...}; what is left out is sampled."""
+    baselines: bool = True
+    """Whether plain training is run too: the default and the tuned default."""
+    baseline_rates: int = Field(6, ge=0)
+    """Learning rates tried for the tuned default, spread over the space's range."""
+    grid: bool = False
+    """Try every sample of the space once, in order, instead of asking the sampler."""
+
+
+class Resources(Frozen):
+    """What the sweep takes of the cluster."""
+
+    cpus_per_trial: Positive = 1.0
+    """CPUs per trial; rounded up, also its number of threads."""
+    gpus_per_trial: float = Field(0.0, ge=0)
+    """GPUs per trial, fractions allowed; above 0, trials run on a GPU."""
+    operator_actors: AtLeastOne = 2
+    """Actors that precompute the prolongation operators."""
+    address: str | None = None
+    """Address of a running Ray cluster; null: a local one."""
+
+
+class Tracking(Frozen):
+    """Where MLflow records the sweep."""
+
+    uri: str | None = None
+    """Tracking URI; null: an SQLite file under storage."""
+    experiment: Annotated[str, Field(min_length=1)] = "msann"
+    """Name of the MLflow experiment."""
+    artifact_location: str | None = None
+    """Where a new experiment keeps its artifacts; null: MLflow's choice."""
