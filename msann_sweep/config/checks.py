@@ -39,7 +39,7 @@ def section_faults(sections: Mapping[str, Any], broken: Container[str] = ()) -> 
     ``broken`` names the entries of the space that exist but cannot be used.
     """
     space, search = sections.get("space"), sections.get("search")
-    faults = []
+    faults: list[Fault] = []
     layers = _layers(sections)
     if layers is not None:
         faults += layer_faults(layers, sections.get("task"), space)
@@ -72,15 +72,16 @@ def layer_faults(
     if len(layers) < 2:
         yield Fault(path, show(layers), "at least an input and an output layer")
     elif task is not None:
-        for place, size in ((0, layers[0]), (len(layers) - 1, layers[-1])):
-            if size != task.n_pixels:
-                side = "input" if place == 0 else "output"
+        for place, side in ((0, "input"), (len(layers) - 1, "output")):
+            if layers[place] != task.n_pixels:
                 allowed = f"{task.n_pixels} for the {side} layer: the pixels of task {task.kind}"
-                yield Fault((*path, place), show(size), allowed)
+                yield Fault((*path, place), show(layers[place]), allowed)
     plain = space is not None and not _can_coarsen(space)
     for place, size in enumerate(layers):
-        if size & (size - 1) and not plain:
-            yield Fault((*path, place), show(size), f"a power of two, such as {_neighbours(size)}")
+        outer = place in (0, len(layers) - 1) and task is not None
+        if size & (size - 1) and not plain and not outer:
+            allowed = f"a power of two, such as {_neighbours(size)} (each level halves every layer)"
+            yield Fault((*path, place), show(size), allowed)
 
 
 def _neighbours(size: int) -> str:
@@ -148,7 +149,9 @@ def condition_faults(space: Space, broken: Container[str]) -> Iterator[Fault]:
     except CycleError as error:
         cycle = list(reversed(error.args[1]))
         given = f"conditions in a circle: {' needs '.join(cycle)}"
-        allowed = f"no circles ({', '.join(MULTILEVEL)} always depend on L)"
+        implied = [name for name in cycle if name in MULTILEVEL and "L" in cycle]
+        hint = f" ({implied[0]} always depends on L)" if implied else ""
+        allowed = f"no condition that leads back to its own hyperparameter{hint}"
         yield Fault(("space", cycle[0]), given, allowed)
 
 
@@ -192,7 +195,7 @@ def start_point_faults(space: Space, search: Search, broken: Container[str]) -> 
                 continue
             elif name not in space.entries:
                 allowed = f"a hyperparameter of this space: {one_of(space.entries)}"
-                yield Fault(path, show(name), allowed)
+                yield Fault(path, f"{show(value)} for {name}, which has no entry", allowed)
             else:
                 fault = domain_fault(path, name, value)
                 yield from [fault] if fault else _outside(path, space.entries[name], value)

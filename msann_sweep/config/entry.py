@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     ConfigDict,
@@ -16,7 +16,6 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
-from typing_extensions import Self
 
 from msann_sweep.config.condition import Condition
 from msann_sweep.config.hyperparameters import Frozen, Value
@@ -30,7 +29,7 @@ class Entry(Frozen):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    when: dict[str, Condition] = {}
+    when: dict[str, Condition] = Field(default_factory=dict)
     """Sampled only if all of these hold, e.g. {L: ">0", prolongation: [path, grid]}."""
 
     def options(self) -> tuple[Value, ...] | None:
@@ -48,7 +47,8 @@ class Entry(Frozen):
         at_default = {
             field.alias or name
             for name, field in fields.items()
-            if not field.is_required() and getattr(self, name) == field.default
+            if not field.is_required()
+            and getattr(self, name) == field.get_default(call_default_factory=True)
         }
         written = {key: value for key, value in handler(self).items() if key not in at_default}
         conditions = {"when": written.pop("when")} if "when" in written else {}

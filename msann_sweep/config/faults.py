@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import types
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -26,6 +27,13 @@ WORDS: dict[Any, str] = {
     dict: "a mapping (key: value)",
     types.NoneType: "null",
 }
+
+BOUNDS: tuple[tuple[type, str, str], ...] = (
+    (annotated_types.Ge, ">=", "ge"),
+    (annotated_types.Gt, ">", "gt"),
+    (annotated_types.Le, "<=", "le"),
+    (annotated_types.Lt, "<", "lt"),
+)
 
 
 class Fault(NamedTuple):
@@ -61,8 +69,14 @@ def show(value: object) -> str:
 def one_of(known: Iterable[object], given: object = None) -> str:
     """The values to choose from and, if one of them resembles ``given``, a hint."""
     words = [str(word) for word in known]
-    close = get_close_matches(str(given), words, n=1) if isinstance(given, str) else []
-    return ", ".join(words) + (f" (did you mean {close[0]!r}?)" if close else "")
+    return ", ".join(words) + did_you_mean(given, words)
+
+
+def did_you_mean(given: object, words: Iterable[str]) -> str:
+    """A hint at the word that resembles ``given``, or nothing."""
+    folded = {word.casefold(): word for word in words}
+    close = get_close_matches(str(given).casefold(), folded, n=1) if isinstance(given, str) else []
+    return f" (did you mean {folded[close[0]]!r}?)" if close else ""
 
 
 def unknown_key(path: Path, known: Iterable[str]) -> Fault:
@@ -70,43 +84,39 @@ def unknown_key(path: Path, known: Iterable[str]) -> Fault:
     return Fault(path, f"an unknown key, {show(path[-1])}", one_of(known, path[-1]))
 
 
-def describe(annotation: Any, constraints: Iterable[Any] = (), given: object = None) -> str:
+def in_words(annotation: Any, constraints: Iterable[Any] = (), given: object = None) -> str:
     """What a type admits, in words."""
     constraints = [part for item in constraints for part in _unpacked(item)]
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return describe(args[0], [*args[1:], *constraints], given)
+        return in_words(args[0], [*args[1:], *constraints], given)
     if origin in (Union, types.UnionType):
         if set(args) == set(get_args(Value)):
             return "a number or text"
-        return " or ".join(describe(member, constraints, given) for member in args)
+        members = sorted(args, key=lambda member: member is not types.NoneType)
+        return " or ".join(in_words(member, constraints, given) for member in members)
     if origin is Literal:
         return one_of(args, given)
     if origin is tuple:
-        count = f"{len(args)} values, each " if args[-1] is not Ellipsis else ""
-        return f"a list of {count}{describe(args[0])}"
-    word = WORDS.get(origin or annotation, "a path" if annotation is not str else "text")
-    return word + _bounds(constraints, annotation)
+        shape = "a list of values" if args[-1] is Ellipsis else "[low, high]"
+        return f"{shape}, each {in_words(args[0])}"
+    if isinstance(given, float) and not math.isfinite(given):
+        return "a finite number" + _bounds(constraints)
+    return WORDS.get(origin or annotation, "a path") + _bounds(constraints)
 
 
 def _unpacked(constraint: Any) -> Iterable[Any]:
     return constraint.metadata if isinstance(constraint, FieldInfo) else (constraint,)
 
 
-def _bounds(constraints: Iterable[Any], annotation: Any) -> str:
-    words = []
-    for constraint in constraints:
-        if isinstance(constraint, annotated_types.Ge):
-            words.append(f"at least {constraint.ge}")
-        elif isinstance(constraint, annotated_types.Gt):
-            words.append(f"above {constraint.gt}")
-        elif isinstance(constraint, annotated_types.Le):
-            words.append(f"at most {constraint.le}")
-        elif isinstance(constraint, annotated_types.Lt):
-            words.append(f"below {constraint.lt}")
-        elif isinstance(constraint, annotated_types.MinLen) and annotation is str:
-            words.append("not empty")
-    return (", " if words else "") + " and ".join(words)
+def _bounds(constraints: Iterable[Any]) -> str:
+    words = [
+        f"{sign} {getattr(constraint, name)}"
+        for constraint in constraints
+        for kind, sign, name in BOUNDS
+        if isinstance(constraint, kind)
+    ]
+    return (" " if words else "") + " and ".join(words)
 
 
 def model_faults(
@@ -118,13 +128,21 @@ def model_faults(
     is only one and no tag).
     """
     faults: dict[Path, Fault] = {}
-    for detail in error.errors(include_url=False, include_context=True):
+    for detail in error.errors(include_url=False):
+        if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
+            key = detail["ctx"]["discriminator"].strip("'")
+            inside, given = _follow(data, (key,))
+            words = show(given) if inside else "nothing"
+            faults[path] = Fault((*path, key), words, one_of(models, given))
+            continue
         location = detail["loc"]
         tagged = bool(location) and location[0] in models
         model = models[str(location[0])] if tagged else models.get("")
         fault = _fault(detail, location[1:] if tagged else location, data, path, model)
         faults.setdefault(fault.path, fault)
-    return list(faults.values())
+    # A list with a wrong item may also be told off as a whole.
+    inner = {place[:depth] for place in faults for depth in range(len(place))}
+    return [fault for place, fault in faults.items() if place not in inner]
 
 
 def _fault(
@@ -136,13 +154,9 @@ def _fault(
         return unknown_key((*path, *location), fields)
     if kind == "missing":
         return Fault((*path, *location), "nothing", "a value is needed")
-    if kind == "union_tag_invalid":
-        given = detail["ctx"]["tag"]
-        key = detail["ctx"]["discriminator"].strip("'")
-        return Fault((*path, key), show(given), one_of(models, given))
-    if kind == "union_tag_not_found":
-        key = detail["ctx"]["discriminator"].strip("'")
-        return Fault((*path, key), "nothing", one_of(models))
+    if location and location[-1] == "[key]":
+        key = location[-2]
+        return Fault((*path, *location[:-1]), f"{show(key)} as a key", "text as a key")
     inside, given = _follow(data, location)
     if kind == "allowed":
         return Fault((*path, *inside), show(given), detail["msg"])
@@ -180,7 +194,7 @@ def _field(field: FieldInfo, inside: Path, given: object) -> str:
         if not args:
             break
         annotation, constraints = args[0 if isinstance(key, int) else -1], []
-    return describe(annotation, constraints, given)
+    return in_words(annotation, constraints, given)
 
 
 @cache
@@ -198,7 +212,7 @@ def domain_fault(path: Path, name: str, value: object) -> Fault | None:
         _domain(name).validate_python(value)
     except ValidationError:
         field = Hyperparameters.model_fields[name]
-        allowed = describe(field.annotation, field.metadata, value)
+        allowed = in_words(field.annotation, field.metadata, value)
         return Fault(path, show(value), f"for {name}: {allowed}")
     return None
 

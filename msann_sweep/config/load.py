@@ -13,8 +13,18 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from msann_sweep.config.checks import section_faults
 from msann_sweep.config.document import Document, parse, syntax_fault
-from msann_sweep.config.entry import ENTRIES, AnyEntry
-from msann_sweep.config.faults import Fault, Path, dotted, model_faults, show, unknown_key
+from msann_sweep.config.entry import ENTRIES, FORMS, KINDS, AnyEntry
+from msann_sweep.config.faults import (
+    Fault,
+    Path,
+    did_you_mean,
+    dotted,
+    model_faults,
+    show,
+    unknown_hyperparameter,
+    unknown_key,
+)
+from msann_sweep.config.hyperparameters import NAMES
 from msann_sweep.config.space import Space
 from msann_sweep.config.sweep_config import SweepConfig
 from msann_sweep.config.task import MnistTask, OneObjectTask, TwoObjectTask
@@ -51,6 +61,7 @@ def load_search_space(path: str | os.PathLike[str], overrides: Iterable[str] = (
     faults += found
     faults += section_faults(sections, broken)
     if faults:
+        faults.sort(key=sources.position)
         raise ConfigError([sources.problem(fault) for fault in faults])
     return SweepConfig(**sections)
 
@@ -126,7 +137,13 @@ class _Sources:
             return Problem(f"--set {dotted(fault.path)}", fault.given, fault.allowed)
         line = self.document.line(fault.path)
         where = f"{self.file}:{line}" if line else self.file
-        return Problem(f"{where}: {dotted(fault.path)}", fault.given, fault.allowed)
+        inside = [path for path in self.overridden if path[: len(fault.path)] == fault.path]
+        also = "".join(f" (with --set {dotted(path)})" for path in inside)
+        return Problem(f"{where}: {dotted(fault.path)}{also}", fault.given, fault.allowed)
+
+    def position(self, fault: Fault) -> int:
+        """What faults are sorted by: the line."""
+        return self.document.line(fault.path) or 0
 
 
 def _validate(data: Mapping[str, Any]) -> tuple[dict[str, Any], set[str], list[Fault]]:
@@ -164,18 +181,32 @@ def _section_faults(key: str, given: object, error: ValidationError) -> list[Fau
     if key in TEXTS:
         return [Fault((key,), show(given), TEXTS[key])]
     model = SweepConfig.model_fields[key].annotation
-    models = TASKS if key == "task" else {"": cast("type[BaseModel]", model)}
-    return model_faults(error, given, (key,), models)
+    if key != "task":
+        return model_faults(error, given, (key,), {"": cast("type[BaseModel]", model)})
+    if not isinstance(given, dict):
+        return [Fault((key,), show(given), " or ".join(f"{{kind: {kind}}}" for kind in TASKS))]
+    return model_faults(error, given, (key,), TASKS)
 
 
 def _space(given: dict[str, Any], faults: list[Fault]) -> tuple[Space, set[str]]:
     """The entries that are right by themselves, and the names of the others."""
     entries: dict[str, Any] = {}
-    broken: set[str] = set()
     for name, entry in given.items():
         try:
             entries[name] = _ENTRY.validate_python(entry)
         except ValidationError as error:
-            broken.add(name)
-            faults += model_faults(error, entry, ("space", name), ENTRIES)
-    return Space(entries), broken
+            faults += _entry_faults(("space", name), entry, error)
+        if name not in NAMES:
+            faults.append(unknown_hyperparameter(("space", name)))
+            entries.pop(name, None)
+    return Space(entries), set(given) - set(entries)
+
+
+def _entry_faults(path: Path, entry: object, error: ValidationError) -> list[Fault]:
+    if not isinstance(entry, dict):
+        return [Fault(path, show(entry), FORMS)]
+    hints = "" if set(entry) & set(KINDS) else "".join(did_you_mean(key, KINDS) for key in entry)
+    return [
+        fault._replace(allowed=fault.allowed + hints) if fault.path == path else fault
+        for fault in model_faults(error, entry, path, ENTRIES)
+    ]

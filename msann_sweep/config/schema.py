@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from msann_sweep.config.hyperparameters import (
     BatchSize,
@@ -24,13 +25,20 @@ def default_layers(n_pixels: int) -> tuple[int, ...]:
     return n_pixels, n_pixels // 4, n_pixels // 8, n_pixels // 4, n_pixels
 
 
+def _layers(given: object) -> object:
+    """No layers where the file says null; an empty list is a mistake."""
+    if given == []:
+        raise PydanticCustomError("allowed", "at least an input and an output layer, or null")
+    return () if given is None else given
+
+
 class Network(Frozen):
     """The network to train: fully connected layers."""
 
     layers: Annotated[
         tuple[AtLeastOne, ...],
         Field(strict=False),
-        BeforeValidator(lambda given: () if given is None else given),
+        BeforeValidator(_layers),
         WithJsonSchema(
             {
                 "anyOf": [

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
-from typing_extensions import Self
 
 from msann_sweep.config.checks import param_faults, section_faults
 from msann_sweep.config.document import to_yaml
