@@ -52,11 +52,13 @@ def parse(text: str) -> Document:
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
-        document = Document(loader.construct_document(node) if node else None)
+        document = Document(None)
+        if node:
+            # First, since constructing merges "<<" into the nodes, where it would look repeated.
+            _note_lines(node, (), document, set())
+            document.data = loader.construct_document(node)
     finally:
         loader.dispose()
-    if node:
-        _note_lines(node, (), document, set())
     return document
 
 

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from msann_sweep.config.checks import param_faults, section_faults
 from msann_sweep.config.document import to_yaml
 from msann_sweep.config.faults import raise_any
-from msann_sweep.config.hyperparameters import PLAIN, Frozen, Value
+from msann_sweep.config.hyperparameters import PLAIN, Frozen
 from msann_sweep.config.schema import (
     Network,
     Resources,
@@ -67,7 +67,7 @@ class SweepConfig(Frozen):
         raise_any(section_faults(dict(self)))
         return self
 
-    def trial(self, params: Mapping[str, Value], seed: int = 0) -> TrialConfig:
+    def trial(self, params: Mapping[str, Any], seed: int = 0) -> TrialConfig:
         """One sample made concrete.
 
         What ``params`` leaves out comes from the constants of ``space``, then from ``training``,
