@@ -1,1 +1,20 @@
-"""Multilevel training."""
+"""Multilevel training of one trial; knows nothing of Ray, Optuna or MLflow."""
+
+from msann_sweep.training.cost import CostMeter, parameter_count
+from msann_sweep.training.result import Row, TrialResult, summarise
+from msann_sweep.training.schedule import cycle_schedule
+from msann_sweep.training.task import load_task_data
+from msann_sweep.training.trainer import Trainer, threads, train
+
+__all__ = [
+    "CostMeter",
+    "Row",
+    "Trainer",
+    "TrialResult",
+    "cycle_schedule",
+    "load_task_data",
+    "parameter_count",
+    "summarise",
+    "threads",
+    "train",
+]

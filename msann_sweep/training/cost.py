@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 
 def parameter_count(sizes: Sequence[int]) -> int:
     """Weights and biases of a chain of dense layers with ``sizes`` units each."""
-    pairs = zip(sizes[:-1], sizes[1:], strict=True)
+    pairs = itertools.pairwise(sizes)
     return sum((n_in + 1) * n_out for n_in, n_out in pairs)
 
 

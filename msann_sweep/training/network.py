@@ -7,6 +7,7 @@ whose scale factors ride in the matrix products; at level 0 every a is 1.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -18,7 +19,7 @@ from msann_sweep.training.cost import parameter_count
 def parameter_views(flat: Tensor, sizes: Sequence[int]) -> tuple[list[Tensor], list[Tensor]]:
     """Weights (n_in, n_out) and biases (n_out,) of each layer as views of one flat tensor."""
     weights, biases, start = [], [], 0
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for n_in, n_out in itertools.pairwise(sizes):
         weights.append(flat[start : start + n_in * n_out].view(n_in, n_out))
         start += n_in * n_out
         biases.append(flat[start : start + n_out])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -38,7 +39,7 @@ def find_crossing(curve: Sequence[Row], target: float) -> Crossing | None:
     if not curve:
         return None
     threshold = target * curve[0]["val_mse"]
-    for before, after in zip(curve[:-1], curve[1:], strict=True):
+    for before, after in itertools.pairwise(curve):
         if after["val_mse"] <= threshold:
             drop = math.log(before["val_mse"] / max(after["val_mse"], 1e-300))
             share = math.log(before["val_mse"] / threshold) / drop
@@ -53,8 +54,9 @@ def find_crossing(curve: Sequence[Row], target: float) -> Crossing | None:
 class TrialResult:
     """The outcome of one trial.
 
-    ``status`` is "finished" or "failed"; ``stop_reason`` is "target", "budget_cost", "budget_s",
-    "non_finite" or, in a sweep, "race" or "interrupted"; ``message`` says why a trial failed.
+    ``status`` is "finished", "failed" or, in a sweep, "stopped"; ``stop_reason`` is "target",
+    "budget_cost", "budget_s", "non_finite", in a sweep also "race" (stopped) or "error" (failed),
+    or "interrupted" as long as it was trained no further; ``message`` says why a trial failed.
     ``cost_to_tenth`` and ``wall_to_tenth_s`` are None where the target was not reached; the MSEs
     are None where the trial was not even evaluated once.
     """

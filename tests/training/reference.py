@@ -5,6 +5,8 @@ Works in the natural order of units, with P from ``Operator.matrix()`` alone.
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor
 
@@ -26,7 +28,7 @@ class Reference:
         weights, biases = parameter_views(theta, operators.layers)
         self.theta = [[(W.clone(), b.clone()) for W, b in zip(weights, biases, strict=True)]]
         for sizes in operators.sizes[1:]:
-            pairs = zip(sizes[:-1], sizes[1:], strict=True)
+            pairs = itertools.pairwise(sizes)
             self.theta.append(
                 [(theta.new_zeros(n_in, n_out), theta.new_zeros(n_out)) for n_in, n_out in pairs]
             )

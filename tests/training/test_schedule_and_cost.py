@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 from hypothesis import given
@@ -42,7 +42,7 @@ def test_cycle_is_algorithm_3_1(gamma: int, L: int) -> None:
     visits: list[int] = []
     algorithm_3_1(0, gamma, L, visits)
     assert cycle_schedule(gamma, L) == visits
-    assert all(abs(a - b) == 1 for a, b in zip(visits[:-1], visits[1:], strict=True))
+    assert all(abs(a - b) == 1 for a, b in pairwise(visits))
 
 
 @pytest.mark.parametrize(("gamma", "L"), [(-1, 2), (1, -1)])
