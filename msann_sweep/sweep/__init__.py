@@ -1,0 +1,1 @@
+"""Sweeps: Ray Tune trials, Optuna samples, MLflow runs."""

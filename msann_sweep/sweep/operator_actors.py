@@ -1,0 +1,94 @@
+"""Ray actors that build each operator set once and share it through the object store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+import ray
+
+from msann_sweep.config import SweepConfig, TrialConfig
+from msann_sweep.operators import OperatorSet, build_operators, operator_key
+
+
+@dataclass(frozen=True)
+class OperatorRequest:
+    """The arguments of :func:`build_operators`; equal keys mean equal operators."""
+
+    layers: tuple[int, ...]
+    L: int
+    strategy: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        return operator_key(self.layers, self.L, self.strategy, self.seed)
+
+
+class OperatorBuilder:
+    """Builds operator sets in a process of its own."""
+
+    def build(self, request: OperatorRequest) -> OperatorSet:
+        """The operator set; Ray keeps it in the object store."""
+        return build_operators(request.layers, request.L, request.strategy, request.seed)
+
+
+class OperatorRegistry:
+    """Hands out references to operator sets, having each built by a builder at its first request.
+
+    ``depth`` is the deepest L of the sweep: a level's operators do not depend on L, so the deepest
+    set serves every shallower trial.
+    """
+
+    def __init__(self, depth: int, n_builders: int) -> None:
+        self.depth = depth
+        builder = ray.remote(OperatorBuilder).options(num_cpus=0, max_restarts=-1)
+        self.builders = cycle([builder.remote() for _ in range(n_builders)])
+        self.references: dict[str, Any] = {}
+        self.served = 0
+
+    def request(self, layers: Sequence[int], strategy: str, seed: int) -> list[Any]:
+        """The reference to the set for these arguments, in a list so that Ray leaves it alone."""
+        wanted = OperatorRequest(tuple(layers), self.depth, strategy, seed)
+        if wanted.key not in self.references:
+            build = next(self.builders).build
+            self.references[wanted.key] = build.options(max_task_retries=-1).remote(wanted)
+        self.served += 1
+        return [self.references[wanted.key]]
+
+    def statistics(self) -> dict[str, Any]:
+        """Sets built, their keys, and how often one was handed out."""
+        keys = sorted(self.references)
+        return {"built": len(keys), "served": self.served, "keys": keys}
+
+
+class SharedOperators:
+    """A trial's access to the registry; may be sent to any process of the cluster."""
+
+    def __init__(self, registry: Any) -> None:
+        self.registry = registry
+
+    @classmethod
+    def start(cls, config: SweepConfig) -> SharedOperators:
+        """Start the actors and have every set that the space can ask for built."""
+        depth = max(config.space.values("L"))
+        actor = ray.remote(OperatorRegistry).options(num_cpus=0)
+        shared = cls(actor.remote(depth, config.resources.operator_actors))
+        for strategy in config.space.values("prolongation"):
+            for seed in range(config.search.seed, config.search.seed + config.search.seeds):
+                shared.registry.request.remote(config.network.layers, strategy, seed)
+        return shared
+
+    def fetch(self, trial: TrialConfig) -> OperatorSet:
+        """The operators of a trial, read from shared memory."""
+        request = self.registry.request.remote(trial.layers, trial.prolongation, trial.seed)
+        (reference,) = ray.get(request)
+        operators: OperatorSet = ray.get(reference)
+        return operators.truncated(trial.L)
+
+    def statistics(self) -> dict[str, Any]:
+        """See :meth:`OperatorRegistry.statistics`."""
+        counters: dict[str, Any] = ray.get(self.registry.statistics.remote())
+        return counters
