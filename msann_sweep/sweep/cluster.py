@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import Any
 
 from msann_sweep.config import SweepConfig
 from msann_sweep.errors import ResourceError
@@ -11,9 +12,10 @@ from msann_sweep.errors import ResourceError
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
-import ray  # noqa: E402 - the switches above are read at import
+import ray
 
 
 def connect(config: SweepConfig) -> int:
@@ -22,7 +24,9 @@ def connect(config: SweepConfig) -> int:
     Raises ResourceError when no cluster answers or not even one trial fits.
     """
     address = config.resources.address
-    local = {} if address else {"_node_ip_address": "127.0.0.1", "include_dashboard": False}
+    local: dict[str, Any] = (
+        {} if address else {"_node_ip_address": "127.0.0.1", "include_dashboard": False}
+    )
     try:
         ray.init(
             address=address or "local",
@@ -45,7 +49,7 @@ def connect(config: SweepConfig) -> int:
 def trials_at_once(config: SweepConfig) -> int:
     """How many trials the cluster has room for. Raises ResourceError if none."""
     wanted = {"CPU": config.resources.cpus_per_trial, "GPU": config.resources.gpus_per_trial}
-    available = ray.cluster_resources()
+    available = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray's own
     for kind, amount in wanted.items():
         if amount > available.get(kind, 0):
             raise ResourceError(

@@ -19,7 +19,7 @@ from msann_sweep.errors import StorageError, SweepError
 from msann_sweep.sweep import cluster
 from msann_sweep.sweep.environment import describe_environment
 from msann_sweep.sweep.operator_actors import SharedOperators
-from msann_sweep.sweep.record import SweepDirectory, SweepState, TrialRecord
+from msann_sweep.sweep.record import SweepDirectory, SweepState, TrialRecord, is_alive
 from msann_sweep.sweep.recorder import Recorder, View
 from msann_sweep.sweep.search import SampleSource, SweepSearcher
 from msann_sweep.sweep.stopping import RaceStopper
@@ -66,13 +66,13 @@ def launch(config: SweepConfig, view: View) -> SweepDirectory:
         ray.shutdown()
 
 
-def resume(directory: SweepDirectory, view: View) -> None:
+def resume(directory: SweepDirectory, view: View) -> SweepDirectory:
     """Go on with a sweep: trials that have ended are kept, those cut off begin again.
 
     Raises as :func:`launch` does, and StorageError when the sweep is still running.
     """
     state = directory.read_state()
-    if state.status == "running" and _is_alive(state.pid):
+    if state.status == "running" and is_alive(state.pid):
         raise StorageError(f"sweep {state.name!r}: still running, as process {state.pid}")
     directory.repair()
     config = directory.config()
@@ -84,6 +84,7 @@ def resume(directory: SweepDirectory, view: View) -> None:
         state.status, state.pid = "running", os.getpid()
         directory.write_state(state)
         _Sweep(config, directory, state, tracker, view, data).run(concurrency)
+        return directory
     finally:
         ray.shutdown()
 
@@ -120,16 +121,6 @@ def describe_data(config: SweepConfig, data: Mnist | None) -> dict[str, Any]:
         "source": "generated",
         "description": f"{config.task.kind}, generated: {settings}",
     }
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 @dataclass
@@ -213,6 +204,7 @@ class _Sweep:
                 storage_path=str(self.directory.path.resolve()),
                 stop=recorder.stopper,
                 callbacks=[recorder],
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=RETRIES_PER_TRIAL),
                 verbose=0,
             ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
@@ -44,8 +44,10 @@ class OperatorRegistry:
 
     def __init__(self, depth: int, n_builders: int) -> None:
         self.depth = depth
-        builder = ray.remote(OperatorBuilder).options(num_cpus=0, max_restarts=-1)
-        self.builders = cycle([builder.remote() for _ in range(n_builders)])
+        builder: Any = ray.remote(OperatorBuilder)
+        options = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
+        builders = [builder.options(**options).remote() for _ in range(n_builders)]
+        self.builders: Iterator[Any] = cycle(builders)
         self.references: dict[str, Any] = {}
         self.served = 0
 
@@ -53,8 +55,7 @@ class OperatorRegistry:
         """The reference to the set for these arguments, in a list so that Ray leaves it alone."""
         wanted = OperatorRequest(tuple(layers), self.depth, strategy, seed)
         if wanted.key not in self.references:
-            build = next(self.builders).build
-            self.references[wanted.key] = build.options(max_task_retries=-1).remote(wanted)
+            self.references[wanted.key] = next(self.builders).build.remote(wanted)
         self.served += 1
         return [self.references[wanted.key]]
 
@@ -74,8 +75,8 @@ class SharedOperators:
     def start(cls, config: SweepConfig) -> SharedOperators:
         """Start the actors and have every set that the space can ask for built."""
         depth = max(config.space.values("L"))
-        actor = ray.remote(OperatorRegistry).options(num_cpus=0)
-        shared = cls(actor.remote(depth, config.resources.operator_actors))
+        actor: Any = ray.remote(OperatorRegistry)
+        shared = cls(actor.options(num_cpus=0).remote(depth, config.resources.operator_actors))
         for strategy in config.space.values("prolongation"):
             for seed in range(config.search.seed, config.search.seed + config.search.seeds):
                 shared.registry.request.remote(config.network.layers, strategy, seed)

@@ -207,3 +207,14 @@ def _read_lines(file: Path) -> Iterator[Any]:
         for line in lines:
             if line.endswith("\n"):
                 yield json.loads(line)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of that number runs on this machine."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -10,6 +10,7 @@ from ray import tune
 from msann_sweep.config import SweepConfig
 from msann_sweep.sweep.assignment import Assignment
 from msann_sweep.sweep.record import SweepDirectory, TrialRecord
+from msann_sweep.sweep.snapshot import LeftOutOfSnapshots
 from msann_sweep.sweep.stopping import RaceStopper
 from msann_sweep.sweep.summary import compare
 from msann_sweep.sweep.tracking import Tracker
@@ -37,7 +38,7 @@ class View(Protocol):
         """No more trials run."""
 
 
-class Recorder(tune.Callback):  # type: ignore[misc]  # Ray's callbacks are untyped
+class Recorder(LeftOutOfSnapshots, tune.Callback):
     """Turns Tune's events into trial records.
 
     A trial that Tune starts again after a crash begins its curve anew; rows it reports twice are
@@ -65,7 +66,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # Ray's callbacks are unty
         self.curves: dict[str, list[Row]] = {}
         self.last: dict[str, dict[str, Any]] = {}
 
-    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Record the start, unless Tune merely starts it again after a crash."""
         assignment = Assignment(**trial.config)
         if assignment.id in self.curves:
@@ -86,7 +87,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # Ray's callbacks are unty
         trials: list[Any],
         trial: Any,
         result: dict[str, Any],
-        **info: Any,  # noqa: ARG002 - Ray's signature
+        **info: Any,
     ) -> None:
         """Record the evaluation once."""
         trial_id = trial.config["id"]
@@ -94,13 +95,13 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # Ray's callbacks are unty
         self.last[trial_id] = result
         if result["evaluation"] != len(curve):
             return
-        row: Row = {name: result[name] for name in ROW_FIELDS}  # type: ignore[assignment, misc]  # exactly Row's fields
+        row: Row = {name: result[name] for name in ROW_FIELDS}  # type: ignore[assignment]  # exactly Row's fields
         curve.append(row)
         self.directory.add_rows(trial_id, [row])
         self.tracker.add_row(record.run_id, row)
         self.view.trial_advanced(record, curve)
 
-    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Record the result: ended by itself, or stopped by the race."""
         trial_id = trial.config["id"]
         last = self.last.get(trial_id)
@@ -113,7 +114,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # Ray's callbacks are unty
             status = "failed" if failed else "finished"
             self._end(trial_id, status, last["stop_reason"], last["message"])
 
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Record a trial that crashed more often than it may."""
         last_line = str(trial.error_file and trial.get_error()).strip().splitlines()[-1]
         self._end(trial.config["id"], "failed", "error", last_line)

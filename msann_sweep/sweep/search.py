@@ -24,6 +24,7 @@ from ray.tune.search import Searcher
 from msann_sweep.config import Choice, Entry, FloatRange, IntRange, SweepConfig
 from msann_sweep.sweep.assignment import Assignment, baselines, with_seeds
 from msann_sweep.sweep.objective import objective
+from msann_sweep.sweep.snapshot import LeftOutOfSnapshots
 from msann_sweep.training import TrialResult
 
 
@@ -129,7 +130,7 @@ class SampleSource:
         )
 
 
-class SweepSearcher(Searcher):  # type: ignore[misc]  # Ray's searchers are untyped
+class SweepSearcher(LeftOutOfSnapshots, Searcher):
     """Hands Tune the baselines, then the samples, leaving out what has already ended.
 
     ``ended`` are the results of an earlier part of the sweep by trial id. Outcomes come through
@@ -157,7 +158,10 @@ class SweepSearcher(Searcher):  # type: ignore[misc]  # Ray's searchers are unty
             self._tell_if_complete(sample)
             yield from (trial for trial in planned if trial.id not in self.results)
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # noqa: ARG002 - Ray's signature
+    def suggest(  # type: ignore[override]  # FINISHED is a string
+        self,
+        trial_id: str,  # noqa: ARG002 - Ray's signature
+    ) -> dict[str, Any] | str:
         """The next trial's configuration, or FINISHED."""
         assignment = next(self.queue, None)
         return asdict(assignment) if assignment else Searcher.FINISHED

@@ -9,7 +9,7 @@ from ray import tune
 from msann_sweep.sweep.assignment import SAMPLE
 
 
-class RaceStopper(tune.Stopper):  # type: ignore[misc]  # Ray's stoppers are untyped
+class RaceStopper(tune.Stopper):
     """Stops a sample whose cost exceeds ``race_factor`` × the best cost-to-1/10 so far.
 
     Baselines are never stopped, nor is a trial that has reached its target. ``best_cost`` is the

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
 
 from msann_sweep.config import SweepConfig
@@ -59,6 +60,12 @@ def masked(uri: str) -> str:
     return uri.replace(f":{password}@", ":***@") if password else uri
 
 
+def server_command(uri: str, port: int) -> list[str]:
+    """The command that serves MLflow's pages for a tracking database, on loopback only."""
+    options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    return [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, *options]
+
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -78,7 +85,7 @@ def _unless_lost(
             tracker.lost = masked(str(error).splitlines()[0])
             return None
 
-    return guarded
+    return cast("Callable[Concatenate[Tracker, P], T | None]", guarded)
 
 
 class Tracker:

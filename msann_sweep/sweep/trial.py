@@ -16,7 +16,7 @@ from msann_sweep.sweep.operator_actors import SharedOperators
 from msann_sweep.training import Row, Trainer, summarise
 
 
-class MsannTrial(tune.Trainable):  # type: ignore[misc]  # Ray's trainables are untyped
+class MsannTrial(tune.Trainable):
     """Trains the assignment it is configured with; the process is reused for the next one.
 
     Every result holds the evaluation's row, the trial's ``id`` and ``role``, its standing so far
@@ -24,7 +24,7 @@ class MsannTrial(tune.Trainable):  # type: ignore[misc]  # Ray's trainables are 
     row's number, so that whoever reads it needs no memory of earlier ones.
     """
 
-    def setup(
+    def setup(  # type: ignore[override]  # tune.with_parameters supplies the rest
         self,
         config: dict[str, Any],
         *,

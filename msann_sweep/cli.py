@@ -1,0 +1,241 @@
+"""The command line. Exit codes: 0 done, 2 bad input, 1 failed sweep, 130 interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import yaml
+
+from msann_sweep.config import describe, load_search_space
+from msann_sweep.errors import ConfigError, InputError, MsannError, Problem
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from msann_sweep.report.live import LiveView, PlainView
+    from msann_sweep.sweep.record import SweepDirectory
+    from msann_sweep.training import Row
+
+INTERRUPTED = 130
+
+overrides_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY.PATH=VALUE",
+    help="Override a field of the file, e.g. --set search.trials=8; may be repeated.",
+)
+storage_option = click.option(
+    "--storage",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder in which a sweep given by its name lives.",
+)
+sweep_argument = click.argument("sweep")
+file_argument = click.argument("file", type=click.Path(path_type=Path))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="msann-sweep")
+def cli() -> None:
+    """Hyperparameter sweeps for multilevel neural-network training (MsANN)."""
+
+
+@cli.command()
+@file_argument
+@click.option("--name", help="Name of the sweep, instead of the file's.")
+@overrides_option
+def launch(file: Path, name: str | None, overrides: tuple[str, ...]) -> None:
+    """Run the sweep that FILE describes."""
+    from msann_sweep.sweep.launch import launch as launch_sweep
+
+    named = (*overrides, f"name={name}") if name else overrides
+    config = load_search_space(file, named)
+    _watch(lambda view: launch_sweep(config, view))
+
+
+@cli.command()
+@sweep_argument
+@storage_option
+def resume(sweep: str, storage: Path) -> None:
+    """Go on with an interrupted SWEEP: ended trials are kept, the others begin again."""
+    from msann_sweep.sweep.launch import resume as resume_sweep
+
+    directory = _find(sweep, storage)
+    _watch(lambda view: resume_sweep(directory, view))
+
+
+@cli.command()
+@sweep_argument
+@storage_option
+def status(sweep: str, storage: Path) -> None:
+    """Say how far SWEEP has come."""
+    from rich.console import Console
+
+    from msann_sweep.report.status import status_lines
+
+    Console(highlight=False).print("\n".join(status_lines(_find(sweep, storage))), soft_wrap=True)
+
+
+@cli.command()
+@sweep_argument
+@storage_option
+@click.option("--json", "as_json", is_flag=True, help="Print machine-readable JSON.")
+def results(sweep: str, storage: Path, as_json: bool) -> None:
+    """Print the trials of SWEEP and compare best, worst and default."""
+    from rich.console import Console
+
+    from msann_sweep.report.results import print_results, results_json
+
+    directory = _find(sweep, storage)
+    if as_json:
+        click.echo(json.dumps(results_json(directory), indent=2))
+    else:
+        print_results(Console(), directory)
+
+
+@cli.command()
+@file_argument
+@overrides_option
+def check(file: Path, overrides: tuple[str, ...]) -> None:
+    """Print FILE resolved, the size of its space and an estimate of the total cost."""
+    config = load_search_space(file, overrides)
+    click.echo(config.to_yaml().rstrip())
+    click.echo(f"\n{describe(config)}")
+
+
+@cli.command()
+@file_argument
+@overrides_option
+@click.option(
+    "--param",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A hyperparameter of the trial, e.g. --param L=3; may be repeated. None: plain training.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=None, help="Default: search.seed.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON only.")
+def train(
+    file: Path, overrides: tuple[str, ...], params: tuple[str, ...], seed: int | None, as_json: bool
+) -> None:
+    """Train one trial of FILE in this process, without Ray."""
+    from msann_sweep.training import train as train_trial
+
+    config = load_search_space(file, overrides)
+    trial = config.trial(_parse_params(params), config.search.seed if seed is None else seed)
+
+    def report(row: Row) -> None:
+        click.echo(
+            f"cost {row['cost']:>12,.1f}   MSE {row['val_mse']:.4e}   {row['wall_s']:8.2f} s   "
+            f"level {row['level']}"
+        )
+
+    result = train_trial(trial, None if as_json else report)
+    click.echo(json.dumps(result.to_json(), indent=None if as_json else 2))
+    if result.status == "failed":
+        sys.exit(1)
+
+
+@cli.command()
+@click.argument("sweep", required=False)
+@storage_option
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+def ui(sweep: str | None, storage: Path, port: int) -> None:
+    """Serve MLflow on loopback for SWEEP, or for every sweep under the storage."""
+    from msann_sweep.sweep.tracking import server_command, tracking_uri
+
+    if sweep:
+        uri = tracking_uri(_find(sweep, storage).config())
+    elif (storage / "mlflow.db").is_file():
+        uri = f"sqlite:///{(storage / 'mlflow.db').resolve()}"
+    else:
+        raise InputError(f"--storage: {storage} holds no mlflow.db; launch a sweep first")
+    if not uri.startswith("sqlite:"):
+        click.echo(f"This sweep is tracked by the server at {uri}; open it in a browser.")
+        return
+    click.echo(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)")
+    _serve(server_command(uri, port))
+
+
+def _serve(command: list[str]) -> None:
+    """Run a server until it ends or Ctrl-C, and take its whole process group with it."""
+    server = subprocess.Popen(command, start_new_session=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = server.wait()
+    except KeyboardInterrupt:
+        code = 0
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait()
+    sys.exit(code)
+
+
+def _watch(run: Callable[[LiveView | PlainView], SweepDirectory]) -> None:
+    """Run a sweep with the view that suits the terminal; print the comparison at its end."""
+    from rich.console import Console
+
+    from msann_sweep.report.live import LiveView, PlainView
+    from msann_sweep.report.results import print_comparison
+
+    console = Console()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    directory = run(LiveView(console) if console.is_terminal else PlainView(console))
+    print_comparison(console, directory)
+    _print_next_steps(console, directory)
+
+
+def _print_next_steps(console: Console, directory: SweepDirectory) -> None:
+    for command, what in (("results", "all trials"), ("ui", "curves in MLflow")):
+        line = f"python -m msann_sweep {command} {directory.path}"
+        console.print(f"{line:<60} # {what}", highlight=False, soft_wrap=True)
+
+
+def _find(sweep: str, storage: Path) -> SweepDirectory:
+    from msann_sweep.sweep.record import SweepDirectory
+
+    return SweepDirectory.find(sweep, storage)
+
+
+def _parse_params(params: tuple[str, ...]) -> dict[str, Any]:
+    parsed, problems = {}, []
+    for param in params:
+        name, separator, value = param.partition("=")
+        if not separator:
+            problems.append(Problem("--param", repr(param), "NAME=VALUE"))
+            continue
+        try:
+            parsed[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            problems.append(Problem(f"--param {name}", repr(value), "a YAML value"))
+    if problems:
+        raise ConfigError(problems)
+    return parsed
+
+
+def main() -> None:
+    """Run the command line; an error of ours becomes its text on stderr and an exit code."""
+    warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {message}", err=True)
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; `msann-sweep resume SWEEP` goes on with a sweep", err=True)
+        sys.exit(INTERRUPTED)
+    except MsannError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)

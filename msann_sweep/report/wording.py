@@ -1,0 +1,81 @@
+"""How numbers and trials are put into words, the same everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msann_sweep.sweep.record import TrialRecord
+
+SHORT_NAMES = {
+    "gamma": "γ",
+    "prolongation": "",
+    "coarse_step": "",
+    "learning_rate": "lr",
+    "level_lr_growth": "growth",
+    "batch_size": "batch",
+    "optimizer": "",
+    "coarse_init": "init",
+}
+CONSTANT_DETAILS = ("batch_size", "optimizer", "coarse_init")
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number with thousands separators or few significant digits; "N/A" for None."""
+    if value is None:
+        return "N/A"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
+
+
+def mse(value: float | None) -> str:
+    """A mean squared error as in the paper's tables, 1.547e-02."""
+    return "N/A" if value is None else f"{value:.3e}"
+
+
+def parameters(params: dict[str, Any]) -> str:
+    """A sample's hyperparameters in one line, without those that a sweep rarely varies."""
+    parts = []
+    for name, value in params.items():
+        if name in CONSTANT_DETAILS:
+            continue
+        short = SHORT_NAMES.get(name, name)
+        shown = number(value, 3) if isinstance(value, float) else str(value)
+        parts.append(f"{short}={shown}" if short else shown)
+    return " ".join(parts)
+
+
+def cost_to_target(record: TrialRecord | None) -> str:
+    """Cost to the target, or what is known of it: "> 12,300, stopped" for a raced trial."""
+    result = record.result if record else None
+    if result is None:
+        return "N/A"
+    if result.cost_to_tenth is not None:
+        return number(result.cost_to_tenth)
+    how = {"race": ", stopped", "budget_s": ", out of time"}.get(result.stop_reason, "")
+    return f"> {number(result.cost)}{how}"
+
+
+def seconds_to_target(record: TrialRecord | None) -> str:
+    """Seconds of training to the target, or a lower bound of them."""
+    result = record.result if record else None
+    if result is None:
+        return "N/A"
+    if result.wall_to_tenth_s is not None:
+        return f"{result.wall_to_tenth_s:.2f}"
+    return f"> {result.wall_s:.2f}"
+
+
+OUTCOMES = {
+    "target": "reached the target",
+    "budget_cost": "used up its cost budget",
+    "budget_s": "used up its time budget",
+    "race": "stopped: could no longer win",
+    "non_finite": "failed: MSE not finite",
+    "error": "failed: error",
+}
+
+
+def outcome(record: TrialRecord) -> str:
+    """Why a trial ended, in words."""
+    if record.result is None:
+        return "running"
+    return OUTCOMES.get(record.result.stop_reason, record.result.stop_reason)
