@@ -9,6 +9,7 @@ study alone, not on how often the sweep was interrupted.
 from __future__ import annotations
 
 import statistics
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -32,13 +33,12 @@ def make_sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
     """TPE (multivariate, grouped: conditional spaces need it) or random, seeded."""
     if name == "random":
         return optuna.samplers.RandomSampler(seed=seed)
-    return optuna.samplers.TPESampler(
-        seed=seed,
-        multivariate=True,
-        group=True,
-        constant_liar=True,
-        warn_independent_sampling=False,
-    )
+    with warnings.catch_warnings():
+        # Experimental in name only: what they do is pinned by the lock file.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(
+            seed=seed, multivariate=True, group=True, constant_liar=True
+        )
 
 
 def suggest(trial: optuna.Trial, name: str, entry: Entry) -> Any:
