@@ -1,0 +1,89 @@
+"""The sweep's record on disk, torn lines included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from msann_sweep.config import SweepConfig
+from msann_sweep.errors import StorageError
+from msann_sweep.sweep.assignment import Assignment
+from msann_sweep.sweep.record import SweepDirectory, SweepState
+from msann_sweep.training import Row
+from tests.sweep.test_objective_and_summary import result
+
+
+def assignment(trial_id: str) -> Assignment:
+    return Assignment(trial_id, trial_id, "sample", 1, {"L": 2})
+
+
+def row(cost: float) -> Row:
+    return Row(val_mse=0.5, cost=cost, wall_s=0.1, level=1, steps_per_level=[1, 2])
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> SweepDirectory:
+    return SweepDirectory.create(SweepConfig(name="sweep", storage=str(tmp_path)))
+
+
+def test_trials_and_curves_come_back(directory: SweepDirectory) -> None:
+    for trial_id in ("a", "b"):
+        directory.started(assignment(trial_id), f"run {trial_id}")
+    directory.add_rows("a", [row(0), row(16)])
+    directory.ended("a", result(params={"L": 2}))
+    trials = directory.trials()
+    assert list(trials) == ["a", "b"]
+    assert trials["a"].status == "finished"
+    assert trials["a"].result == result(params={"L": 2})
+    assert trials["b"].status == "running"
+    assert trials["b"].run_id == "run b"
+    assert directory.curve("a") == [row(0), row(16)]
+    assert directory.curve("b") == []
+
+
+def test_a_trial_that_starts_again_begins_its_curve_anew(directory: SweepDirectory) -> None:
+    directory.started(assignment("a"), "first")
+    directory.add_rows("a", [row(0)])
+    directory.started(assignment("a"), "second")
+    assert directory.curve("a") == []
+    assert directory.trials()["a"].run_id == "second"
+
+
+def test_a_torn_last_line_is_passed_over_and_cut_off(directory: SweepDirectory) -> None:
+    directory.started(assignment("a"), None)
+    directory.add_rows("a", [row(0)])
+    for name in ("trials.jsonl", "curves/a.jsonl"):
+        with (directory.path / name).open("a") as file:
+            file.write('{"event": "ended", "id"')
+    assert directory.trials()["a"].status == "running"
+    assert directory.curve("a") == [row(0)]
+    directory.repair()
+    directory.ended("a", result())
+    assert directory.trials()["a"].status == "finished"
+
+
+def test_the_resolved_file_comes_back(directory: SweepDirectory) -> None:
+    assert directory.config().name == "sweep"
+    state = SweepState("sweep", "running", 1, "now")
+    directory.write_state(state)
+    assert directory.read_state() == state
+
+
+def test_sweeps_are_found_by_directory_or_name(directory: SweepDirectory, tmp_path: Path) -> None:
+    directory.write_state(SweepState("sweep", "running", 1, "now"))
+    assert SweepDirectory.find(str(directory.path), Path("nowhere")).path == directory.path
+    assert SweepDirectory.find("sweep", tmp_path).path == directory.path
+    with pytest.raises(StorageError, match=r"'swept': no such sweep; known under .*: sweep$"):
+        SweepDirectory.find("swept", tmp_path)
+
+
+def test_a_name_that_is_taken(directory: SweepDirectory, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="exists already; go on with it by"):
+        SweepDirectory.create(SweepConfig(name=directory.path.name, storage=str(tmp_path)))
+
+
+def test_storage_that_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot make"):
+        SweepDirectory.create(SweepConfig(name="sweep", storage=str(tmp_path / "file")))
