@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 from msann_sweep.config import SweepConfig
 from msann_sweep.errors import ResourceError
@@ -17,6 +19,8 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
 
+CONNECT_TIMEOUT_S = 10.0
+
 
 def connect(config: SweepConfig) -> int:
     """Start or join Ray and return how many trials fit at once.
@@ -24,6 +28,8 @@ def connect(config: SweepConfig) -> int:
     Raises ResourceError when no cluster answers or not even one trial fits.
     """
     address = config.resources.address
+    if address:
+        _check_answers(address)
     local: dict[str, Any] = (
         {} if address else {"_node_ip_address": "127.0.0.1", "include_dashboard": False}
     )
@@ -44,6 +50,20 @@ def connect(config: SweepConfig) -> int:
     except ResourceError:
         ray.shutdown()
         raise
+
+
+def _check_answers(address: str) -> None:
+    """Raise ResourceError unless something listens at HOST:PORT; Ray itself waits for minutes."""
+    target = urlsplit(address if "://" in address else f"//{address}")
+    if target.port is None:
+        return
+    try:
+        socket.create_connection((target.hostname, target.port), CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ResourceError(
+            f"resources.address: no cluster answers at {address}: {reason}; null starts a local one"
+        ) from None
 
 
 def trials_at_once(config: SweepConfig) -> int:

@@ -41,9 +41,10 @@ def launch(config: SweepConfig, view: View) -> SweepDirectory:
     """
     check_storage(config)
     data = load_task_data(config.task)
-    tracker = Tracker.connect(config)
     concurrency = cluster.connect(config)
     try:
+        make_storage(config)
+        tracker = Tracker.connect(config)
         directory = SweepDirectory.create(config)
         environment = describe_environment()
         state = SweepState(
@@ -77,9 +78,9 @@ def resume(directory: SweepDirectory, view: View) -> SweepDirectory:
     directory.repair()
     config = directory.config()
     data = load_task_data(config.task)
-    tracker = Tracker.connect(config)
     concurrency = cluster.connect(config)
     try:
+        tracker = Tracker.connect(config)
         tracker.continue_sweep(state.run_id)
         state.status, state.pid = "running", os.getpid()
         directory.write_state(state)
@@ -104,14 +105,26 @@ def check_storage(config: SweepConfig) -> None:
         raise StorageError(f"storage: {existing} is no folder that can be written to")
 
 
+def make_storage(config: SweepConfig) -> None:
+    """Make the folder that holds all sweeps. Raises StorageError where that cannot be."""
+    try:
+        Path(config.storage).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"storage: cannot make {config.storage}: {error.strerror}; give a writable folder"
+        ) from None
+
+
 def describe_data(config: SweepConfig, data: Mnist | None) -> dict[str, Any]:
     """Name, digest, source and a description in words of what a sweep is trained on."""
     if isinstance(config.task, MnistTask) and data is not None:
+        few = config.task.validation
+        subset = f" ({few:,} of them, drawn once)" if few else ""
         return {
             "name": "mnist",
             "digest": data.digest,
             "source": data.source,
-            "description": data.description,
+            "description": data.description + subset,
         }
     task = config.task.model_dump(mode="json")
     settings = ", ".join(f"{key} {value}" for key, value in task.items() if key != "kind")

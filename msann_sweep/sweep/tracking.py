@@ -110,13 +110,14 @@ class Tracker:
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         try:
             with _impatient():
-                Path(config.storage).mkdir(parents=True, exist_ok=True)
                 client = MlflowClient(tracking_uri=uri)
                 return cls(client, _experiment(client, config))
         except Exception as error:  # MLflow raises whatever its back-ends raise
-            reason = str(error).splitlines()[0]
+            # What HTTP libraries wrap around the cause names the URI, password and all.
+            reason = str(error).splitlines()[0].rsplit(": ", 1)[-1].strip("\"')")
             raise TrackingError(
-                f"tracking.uri: cannot reach {masked(uri)}: {reason.replace(uri, masked(uri))}"
+                f"tracking.uri: cannot reach {masked(uri)}: {reason}; start the server, or leave "
+                "tracking.uri null for a database under storage"
             ) from None
 
     @_unless_lost
