@@ -37,7 +37,8 @@ def comparison_table(records: Collection[TrialRecord], target: float) -> Table:
     """The rows as a rich table."""
     table = Table(title="Best, worst and default", title_justify="left")
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column in ("", COLUMNS[-1]) else "right")
+        words = column in ("", COLUMNS[-1])
+        table.add_column(column, justify="left" if words else "right", overflow="fold")
     for row in comparison_rows(records, target):
         table.add_row(*row)
     return table

@@ -16,9 +16,12 @@ def status_lines(directory: SweepDirectory) -> list[str]:
     counts = Counter(record.status for record in records)
     shown = state.status
     if shown == "running" and not is_alive(state.pid):
-        shown = "cut off (its process is gone); `resume` goes on with it"
+        shown = "cut off, its process is gone"
+    if shown not in ("running", "finished"):
+        shown += "; `resume` goes on with it"
+        counts["cut off"] = counts.pop("running", 0)
     ended = sum(record.result is not None for record in records)
-    listing = ", ".join(f"{count} {status}" for status, count in counts.items())
+    listing = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     best = compare(records).best
     lines = [
         f"sweep {state.name}: {shown}",
