@@ -68,6 +68,8 @@ def verdict(records: Collection[TrialRecord]) -> str:
 
 
 def _times(ratio: float, what: str) -> str:
+    if 0.995 < ratio < 1.005:
+        return f"as much {what}"
     if ratio >= 1:
         return f"{number(ratio, 3)} times less {what}"
     return f"{number(1 / ratio, 3)} times more {what}"
