@@ -26,6 +26,11 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "msann_sweep", *map(str, arguments)]
 
 
+def accept_interrupts() -> None:
+    """Undo what a shell that runs the tests in the background has its children inherit."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def run(folder: Path, *arguments: str | Path, timeout_s: float = 240) -> Any:
     return subprocess.run(
         command(*arguments), cwd=folder, capture_output=True, text=True, timeout=timeout_s
@@ -144,6 +149,7 @@ def test_an_interrupted_sweep_goes_on(tmp_path: Path, how: signal.Signals) -> No
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=accept_interrupts,
     )
     record = tmp_path / "runs/cut/trials.jsonl"
     deadline = time.monotonic() + 60
@@ -173,7 +179,10 @@ def test_an_interrupted_sweep_goes_on(tmp_path: Path, how: signal.Signals) -> No
 def user_interface(finished: Path) -> Iterator[str]:
     port = 5987
     server = subprocess.Popen(
-        command("ui", "smoke", "--port", str(port)), cwd=finished, stdout=subprocess.DEVNULL
+        command("ui", "smoke", "--port", str(port)),
+        cwd=finished,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=accept_interrupts,
     )
     yield f"http://127.0.0.1:{port}"
     server.send_signal(signal.SIGINT)
