@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import networkx as nx
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +23,8 @@ def eigenvalue_matching(A1: npt.ArrayLike, A2: npt.ArrayLike) -> FloatArray:
     the first in the lexicographic order of occupied indices (i, j), as in the paper. Raises
     OperatorError for matrices that are not symmetric and finite, or n₁ > n₂.
     """
-    spectra = [np.linalg.eigvalsh(_symmetric(A, name)) for A, name in ((A1, "A1"), (A2, "A2"))]
-    return _as_matrix(_match(*spectra), len(spectra[1]))
+    coarse, fine = (np.linalg.eigvalsh(_symmetric(A, name)) for A, name in ((A1, "A1"), (A2, "A2")))
+    return _as_matrix(_match(coarse, fine), len(fine))
 
 
 def matching_prolongation(g1: nx.Graph, g2: nx.Graph) -> FloatArray:
@@ -35,7 +37,7 @@ def matching_prolongation(g1: nx.Graph, g2: nx.Graph) -> FloatArray:
     return _oriented(U2)[:, _match(values1, values2)] @ _oriented(U1).T
 
 
-def _match(coarse: FloatArray, fine: FloatArray) -> IntArray:
+def _match(coarse: npt.NDArray[Any], fine: npt.NDArray[Any]) -> IntArray:
     """For each coarse eigenvalue the fine one matched to it; both ascending.
 
     For convex costs on a line a minimal matching can be had without crossings, and undoing a

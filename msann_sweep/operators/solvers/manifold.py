@@ -1,0 +1,62 @@
+"""Pymanopt's trust-regions and conjugate-gradient methods, with derivatives written by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pymanopt
+from pymanopt.manifolds import Stiefel
+from pymanopt.optimizers import ConjugateGradient, TrustRegions
+
+from msann_sweep.operators.objective import ProlongationObjective
+from msann_sweep.operators.operator import FloatArray
+from msann_sweep.operators.solvers.stiefel import (
+    CONVERGED,
+    GRADIENT_TOLERANCE,
+    NO_DESCENT,
+    OUT_OF_ITERATIONS,
+    Solution,
+)
+
+
+def trust_regions(
+    problem: ProlongationObjective, start: FloatArray, max_iterations: int
+) -> Solution:
+    """Riemannian trust regions (second order)."""
+    return _solve(TrustRegions, problem, start, max_iterations)
+
+
+def conjugate_gradient(
+    problem: ProlongationObjective, start: FloatArray, max_iterations: int
+) -> Solution:
+    """Riemannian conjugate gradients with a line search."""
+    return _solve(ConjugateGradient, problem, start, max_iterations)
+
+
+def _solve(
+    optimizer: Any, problem: ProlongationObjective, start: FloatArray, max_iterations: int
+) -> Solution:
+    manifold = Stiefel(*problem.shape)
+    in_numpy = pymanopt.function.numpy(manifold)
+    stated = pymanopt.Problem(
+        manifold,
+        in_numpy(problem.value),
+        euclidean_gradient=in_numpy(problem.gradient),
+        euclidean_hessian=in_numpy(problem.hessian),
+    )
+    # Bounded by iterations alone: a clock would make results depend on the machine.
+    solver = optimizer(
+        max_iterations=max_iterations,
+        max_time=math.inf,
+        max_cost_evaluations=math.inf,
+        min_gradient_norm=GRADIENT_TOLERANCE,
+        verbosity=0,
+    )
+    found = solver.run(stated, initial_point=start)
+    criterion = found.stopping_criterion
+    if "max iterations" in criterion:
+        reason = OUT_OF_ITERATIONS
+    else:
+        reason = CONVERGED if "grad norm" in criterion else NO_DESCENT
+    return Solution(found.point, found.iterations, reason)
