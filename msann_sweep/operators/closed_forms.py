@@ -1,10 +1,11 @@
 """Prolongation maps stated as formulae for any size (Section 3.3.3 and Figure 3).
 
 They were found by optimising small problems. On cycles two facts explain them all. First, at the
-paper's scale β = n₁/n₂ = 1/2 the two aliases of every coarse frequency weigh the same in the locality
-term, so that *every* orthonormal P that commutes with translations is a critical point of it, and all
-have the same value; which of them is best, only a profiled β tells. Secondly, a map that sends
-eigenvectors of L₁ to eigenvectors of L₂ is a critical point of the diffusion term at any α.
+paper's scale β = n₁/n₂ = 1/2 the two aliases of every coarse frequency weigh the same in the
+locality term, so that *every* orthonormal P that commutes with translations is a critical point of
+it, and all have the same value; which of them is best, only a profiled β tells. Secondly, a map
+that sends eigenvectors of L₁ to eigenvectors of L₂ is a critical point of the diffusion term at
+any α.
 Grids are periodic; their maps are Kronecker products of two maps of cycles, vertices row by row.
 """
 
@@ -112,7 +113,10 @@ def path_band_limited(n: int) -> FloatArray:
 def _product(
     first: Callable[[int], FloatArray], second: Callable[[int], FloatArray]
 ) -> Callable[[int], FloatArray]:
-    return lambda n: np.kron(first(n), second(n))
+    def build(n: int) -> FloatArray:
+        return np.kron(first(n), second(n)).astype(np.float64)
+
+    return build
 
 
 # Local maps of grids must keep constants constant in each direction, which injection does not.

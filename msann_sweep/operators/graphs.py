@@ -87,7 +87,9 @@ def cross_product(first: nx.Graph, second: nx.Graph) -> nx.Graph:
 
 def _graph_of_pairs(A: Any, first: nx.Graph, second: nx.Graph) -> nx.Graph:
     pairs = [(u, v) for u in first for v in second]
-    graph = nx.from_scipy_sparse_array(sparse.csr_array(A))
+    A = sparse.csr_array(A)
+    A.eliminate_zeros()
+    graph = nx.from_scipy_sparse_array(A)
     return nx.relabel_nodes(graph, dict(enumerate(pairs)))
 
 

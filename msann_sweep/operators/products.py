@@ -30,7 +30,7 @@ class Kronecker(Operator):
         return self._applied(self._checked(X, self.n_coarse), self.first.n_coarse, "prolong")
 
     def __matmul__(self, coarser: Operator) -> Operator:
-        """(A ⊗ B)(C ⊗ D) = AC ⊗ BD where the factors' sizes chain; otherwise as for any operator."""
+        """(A ⊗ B)(C ⊗ D) = AC ⊗ BD where the factors' sizes chain, else as for any operator."""
         if (
             isinstance(coarser, Kronecker)
             and self.first.n_coarse == coarser.first.n_fine

@@ -46,10 +46,12 @@ def stationarity(
     OperatorError as :class:`ProlongationObjective`, and for a wrong shape or NaN.
     """
     problem = ProlongationObjective(g1, g2, s=s, alpha=alpha, beta=beta)
-    P = problem.checked(P)
-    gradient = problem.gradient(P)
-    norm, scale = float(np.linalg.norm(riemannian(P, gradient))), float(np.linalg.norm(gradient))
-    curvatures = np.linalg.eigvalsh(_hessian_matrix(problem, P, gradient))
+    point: FloatArray = problem.checked(P)
+    gradient = problem.gradient(point)
+    norm = float(np.linalg.norm(riemannian(point, gradient)))
+    scale = float(np.linalg.norm(gradient))
+    hessian = _hessian_matrix(problem, point, gradient)
+    curvatures = np.linalg.eigvalsh(hessian).astype(np.float64)
     return Stationarity(norm, scale, curvatures, _kind(norm, scale, curvatures))
 
 
