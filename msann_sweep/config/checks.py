@@ -17,6 +17,7 @@ from msann_sweep.config.faults import (
     unknown_hyperparameter,
 )
 from msann_sweep.config.hyperparameters import (
+    AGGREGATIONS,
     MULTILEVEL,
     NAMES,
     Hyperparameters,
@@ -27,9 +28,9 @@ from msann_sweep.config.schema import Network, Search, default_layers
 from msann_sweep.config.space import Space
 from msann_sweep.config.task import MnistTask, OneObjectTask, TwoObjectTask
 
+LISTED = ", ".join(AGGREGATIONS)
 GALERKIN_RULE = (
-    "galerkin with path, grid or grid_shuffled only; add when: "
-    "{prolongation: [path, grid, grid_shuffled]} to coarse_step"
+    f"galerkin with {LISTED} only; add when: {{prolongation: [{LISTED}]}} to coarse_step"
 )
 
 
@@ -167,13 +168,15 @@ def _operand_faults(path: Path, name: str, condition: Value | tuple[Value, ...])
 
 
 def combination_faults(space: Space) -> list[Fault]:
-    """Galerkin steps where a dense random operator could be drawn."""
-    clash = any(
-        sample.get("coarse_step") == "galerkin" and sample.get("prolongation") == "random"
+    """Galerkin steps where an operator that is no aggregation could be drawn."""
+    clashing = {
+        str(sample["prolongation"])
         for sample in space.projections(("coarse_step", "prolongation"))
-    )
-    given = "galerkin together with prolongation random"
-    return [Fault(("space", "coarse_step"), given, GALERKIN_RULE)] if clash else []
+        if sample.get("coarse_step") == "galerkin"
+        and sample.get("prolongation", AGGREGATIONS[0]) not in AGGREGATIONS
+    }
+    given = f"galerkin together with prolongation {', '.join(sorted(clashing))}"
+    return [Fault(("space", "coarse_step"), given, GALERKIN_RULE)] if clashing else []
 
 
 def grid_faults(space: Space) -> Iterator[Fault]:
@@ -232,7 +235,8 @@ def param_faults(
     L = params.get("L", 0)
     if isinstance(L, int) and L > 0:
         yield from layer_faults(layers, None, None)
-        if params.get("coarse_step") == "galerkin" and params.get("prolongation") == "random":
-            given = "galerkin together with prolongation random"
-            allowed = "galerkin with prolongation path, grid or grid_shuffled; exact with any"
+        prolongation = params.get("prolongation", AGGREGATIONS[0])
+        if params.get("coarse_step") == "galerkin" and prolongation not in AGGREGATIONS:
+            given = f"galerkin together with prolongation {prolongation}"
+            allowed = f"galerkin with prolongation {LISTED}; exact with any"
             yield Fault((where, "coarse_step"), given, allowed)

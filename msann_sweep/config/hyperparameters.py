@@ -10,7 +10,17 @@ Value = int | float | str
 """What a hyperparameter can be set to."""
 
 Optimizer = Literal["tf1_rmsprop", "rmsprop", "adam"]
-Prolongation = Literal["path", "grid", "grid_shuffled", "random"]
+Prolongation = Literal[
+    "path",
+    "grid",
+    "grid_shuffled",
+    "random",
+    "injection",
+    "diffuse",
+    "optimized",
+    "product",
+    "learned_graph",
+]
 CoarseStep = Literal["exact", "galerkin"]
 CoarseInit = Literal["glorot_normal", "zero"]
 Rate = Annotated[float, Field(gt=0)]
@@ -40,7 +50,11 @@ class Hyperparameters(Frozen):
     k: int = Field(1, ge=1)
     """Batches per smoothing, before and after every visit to a coarser level; only at L > 0."""
     prolongation: Prolongation = "path"
-    """How units are aggregated from one level to the next; only at L > 0."""
+    """The prolongation maps between levels; only at L > 0. Aggregations of two units each: path
+    (neighbours in a row), grid (neighbours on the image's grid), grid_shuffled (the same, pixels
+    permuted), diffuse (units half a row apart), learned_graph (the most correlated inputs). Dense
+    maps: random, injection (every second unit), optimized (the most local one), product (optimized
+    along the grid's axes)."""
     learning_rate: Rate = 5e-4
     """Step size at level 0."""
     batch_size: BatchSize = 128
@@ -65,6 +79,10 @@ PLAIN: tuple[str, ...] = ("L", "learning_rate", "batch_size", "optimizer")
 
 MULTILEVEL: tuple[str, ...] = tuple(name for name in NAMES if name not in PLAIN)
 """Those that mean nothing at L = 0 and are neither sampled nor recorded there."""
+
+
+AGGREGATIONS: tuple[str, ...] = ("path", "grid", "grid_shuffled", "diffuse", "learned_graph")
+"""Values of prolongation that aggregate units, as coarse_step galerkin needs it."""
 
 
 def deepest_level(layers: tuple[int, ...]) -> int:

@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import matmul
 
+import networkx as nx
 import numpy as np
 
 from msann_sweep.errors import OperatorError
+from msann_sweep.operators.graphs import adjacency
 from msann_sweep.operators.operator import Aggregation, Identity, IntArray, Operator
 
 RECIPE_VERSION = 1
 
 
-def operator_key(layers: Sequence[int], L: int, strategy: str, seed: int) -> str:
-    """Content key of an operator set: equal keys mean equal operators, on any machine."""
-    recipe = [list(layers), L, strategy, seed, RECIPE_VERSION]
+def operator_key(
+    layers: Sequence[int], L: int, strategy: str, seed: int, graphs: str | None = None
+) -> str:
+    """Content key of an operator set: equal keys mean equal operators, on any machine.
+
+    ``graphs`` is the digest of the graphs it is made from, if any, see :func:`graphs_digest`.
+    """
+    recipe = [list(layers), L, strategy, seed, RECIPE_VERSION, graphs]
     return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
+
+
+def graphs_digest(graphs: Mapping[int, nx.Graph]) -> str | None:
+    """A digest of layers' graphs, of edges and weights in vertex order; None without graphs."""
+    if not graphs:
+        return None
+    digest = hashlib.sha256()
+    for layer in sorted(graphs):
+        A = adjacency(graphs[layer])
+        A.sort_indices()
+        digest.update(f"{layer} {A.shape[0]} ".encode())
+        for part in (A.indptr.astype("<i8"), A.indices.astype("<i8"), A.data.astype("<f8")):
+            digest.update(part.tobytes())
+    return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -31,6 +52,7 @@ class OperatorSet:
     strategy: str
     seed: int
     operators: tuple[tuple[Operator, ...], ...]
+    graphs: str | None = None
 
     @property
     def L(self) -> int:
@@ -40,7 +62,7 @@ class OperatorSet:
     @property
     def key(self) -> str:
         """Content key, see :func:`operator_key`."""
-        return operator_key(self.layers, self.L, self.strategy, self.seed)
+        return operator_key(self.layers, self.L, self.strategy, self.seed, self.graphs)
 
     @cached_property
     def sizes(self) -> tuple[tuple[int, ...], ...]:
@@ -69,7 +91,7 @@ class OperatorSet:
         if not 0 <= L <= self.L:
             raise OperatorError(f"operator set {self.key}: depth {L} asked; allowed: 0 to {self.L}")
         chains = tuple(chain[:L] for chain in self.operators)
-        return OperatorSet(self.layers, self.strategy, self.seed, chains)
+        return OperatorSet(self.layers, self.strategy, self.seed, chains, self.graphs)
 
     def folded_order(self, layer: int) -> IntArray | None:
         """Order of a layer's units that turns every level's aggregates into residue classes.

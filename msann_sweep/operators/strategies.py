@@ -6,13 +6,18 @@ A strategy is a function ``(n_units, level, rng) -> Operator`` from a layer of `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import networkx as nx
 import numpy as np
 
 from msann_sweep.errors import OperatorError
-from msann_sweep.operators.operator import Aggregation, Dense, Identity, Operator
-from msann_sweep.operators.operator_set import OperatorSet
+from msann_sweep.operators import closed_forms
+from msann_sweep.operators.circulant import optimize_circulant
+from msann_sweep.operators.learned_graph import LEARNED, graph_aggregations
+from msann_sweep.operators.operator import Aggregation, Dense, FloatArray, Identity, Operator
+from msann_sweep.operators.operator_set import OperatorSet, graphs_digest
+from msann_sweep.operators.products import Kronecker
 
 Strategy = Callable[[int, int, np.random.Generator], Operator]
 
@@ -58,24 +63,85 @@ def random(n_units: int, level: int, rng: np.random.Generator) -> Operator:  # n
     return Dense(Q * np.sign(np.diag(R)))
 
 
+def injection(n_units: int, level: int, rng: np.random.Generator) -> Operator:  # noqa: ARG001 - a Strategy
+    """Every second unit; the others get nothing from the coarser level."""
+    return Dense(closed_forms.injection(n_units // 2))
+
+
+def diffuse(n_units: int, level: int, rng: np.random.Generator) -> Operator:  # noqa: ARG001 - a Strategy
+    """Units half a circle apart in pairs: zero diffusion cost (Corollary SM1.2), no locality."""
+    return Aggregation(np.arange(n_units) % (n_units // 2), n_units // 2)
+
+
+def optimized(n_units: int, level: int, rng: np.random.Generator) -> Operator:  # noqa: ARG001 - a Strategy
+    """The most local (s = 1) of all translation-invariant maps of cycles, β profiled."""
+    return Dense(_most_local(n_units // 2))
+
+
+def product(n_units: int, level: int, rng: np.random.Generator) -> Operator:  # noqa: ARG001 - a Strategy
+    """Box product on the layer's grid: ``optimized`` along the axis that is halved, I across it."""
+    rows, columns = grid_shape(n_units)
+    if rows == columns:
+        return Kronecker(Identity(rows), Dense(_most_local(columns // 2)))
+    return Kronecker(Dense(_most_local(rows // 2)), Identity(columns))
+
+
+def _most_local(n_coarse: int) -> FloatArray:
+    """P, shape (2n, n); below three coarse units, where there is no circle, pairs of neighbours."""
+    if n_coarse < 3:
+        return closed_forms.pair(n_coarse)
+    return optimize_circulant("cycle", n_coarse, s=1).matrix()
+
+
 STRATEGIES: dict[str, Strategy] = {
     "path": path,
     "grid": grid,
     "grid_shuffled": grid_shuffled,
     "random": random,
+    "injection": injection,
+    "diffuse": diffuse,
+    "optimized": optimized,
+    "product": product,
 }
 
 
-def build_operators(layers: Sequence[int], L: int, strategy: str, seed: int = 0) -> OperatorSet:
+def build_operators(
+    layers: Sequence[int],
+    L: int,
+    strategy: str,
+    seed: int = 0,
+    graphs: Mapping[int, nx.Graph] | None = None,
+) -> OperatorSet:
     """Operators of a hierarchy of depth L over ``layers`` (units per layer, powers of two).
 
     Every level halves every layer; a layer of one unit stays as it is. ``seed`` matters to the
-    random strategies only, and a level's operator does not depend on L.
-    Raises OperatorError for an unknown strategy, a layer size that is no power of two (at L > 0),
-    or an L beyond the level where the largest layer has one unit.
+    random strategies only, and a level's operator does not depend on L. Strategy "learned_graph"
+    aggregates the layers that ``graphs`` has a graph for (by layer number, one vertex a unit) along
+    its heaviest edges, the others as "path". Raises OperatorError for an unknown strategy, a layer
+    size that is no power of two (at L > 0), an L beyond the level where the largest layer has one
+    unit, or graphs that do not fit.
     """
-    if strategy not in STRATEGIES:
-        raise OperatorError(f"strategy: got {strategy!r}; allowed: {', '.join(STRATEGIES)}")
+    _check(layers, L, strategy, graphs)
+    graphs = dict(graphs or {})
+    build = STRATEGIES.get(strategy, path)
+    built: dict[tuple[int, int], Operator] = {}
+    for size in set(layers):
+        for level in range(L):
+            n_units = max(size >> level, 1)
+            rng = np.random.default_rng([seed, size, level])
+            built[size, level] = build(n_units, level, rng) if n_units > 1 else Identity(1)
+    chains = [tuple(built[size, level] for level in range(L)) for size in layers]
+    for layer, graph in graphs.items():
+        chains[layer] = graph_aggregations(graph, L)
+    return OperatorSet(tuple(layers), strategy, seed, tuple(chains), graphs_digest(graphs))
+
+
+def _check(
+    layers: Sequence[int], L: int, strategy: str, graphs: Mapping[int, nx.Graph] | None
+) -> None:
+    if strategy not in (*STRATEGIES, LEARNED):
+        allowed = ", ".join((*STRATEGIES, LEARNED))
+        raise OperatorError(f"strategy: got {strategy!r}; allowed: {allowed}")
     if not layers or min(layers) < 1:
         raise OperatorError(
             f"layers: got {list(layers)}; allowed: one size of at least 1 per layer"
@@ -86,12 +152,15 @@ def build_operators(layers: Sequence[int], L: int, strategy: str, seed: int = 0)
     deepest = max(layers).bit_length() - 1
     if not 0 <= L <= deepest:
         raise OperatorError(f"L: got {L}; allowed for layers {list(layers)}: 0 to {deepest}")
-    build = STRATEGIES[strategy]
-    built: dict[tuple[int, int], Operator] = {}
-    for size in set(layers):
-        for level in range(L):
-            n_units = max(size >> level, 1)
-            rng = np.random.default_rng([seed, size, level])
-            built[size, level] = build(n_units, level, rng) if n_units > 1 else Identity(1)
-    chains = tuple(tuple(built[size, level] for level in range(L)) for size in layers)
-    return OperatorSet(tuple(layers), strategy, seed, chains)
+    if (strategy == LEARNED) != bool(graphs):
+        given = f"graphs for layers {sorted(graphs)}" if graphs else "no graphs"
+        raise OperatorError(
+            f"graphs: got {given} with strategy {strategy}; allowed: at least one with {LEARNED}, "
+            "none with others"
+        )
+    for layer, graph in (graphs or {}).items():
+        if not 0 <= layer < len(layers) or len(graph) != layers[layer]:
+            raise OperatorError(
+                f"graphs: got {len(graph)} vertices for layer {layer} of {list(layers)}; "
+                "allowed: a vertex for each unit of the layer"
+            )

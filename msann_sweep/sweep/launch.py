@@ -150,7 +150,7 @@ class _Sweep:
     def run(self, concurrency: int) -> None:
         """Run the trials that have not ended and record how the sweep ended."""
         started = time.monotonic()
-        operators = SharedOperators.start(self.config)
+        operators = SharedOperators.start(self.config, self.data)
         recorder, searcher = self._recorder()
         self.view.opened(self.config, self.directory, self.state.planned_trials)
         status = "interrupted"

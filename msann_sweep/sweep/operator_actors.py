@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
+import networkx as nx
 import ray
 
 from msann_sweep.config import SweepConfig, TrialConfig
-from msann_sweep.operators import OperatorSet, build_operators, operator_key
+from msann_sweep.data import Mnist
+from msann_sweep.operators import (
+    LEARNED,
+    OperatorCache,
+    OperatorSet,
+    graphs_digest,
+    operator_key,
+)
+from msann_sweep.training.task import correlation_graphs
 
 
 @dataclass(frozen=True)
@@ -21,39 +31,50 @@ class OperatorRequest:
     L: int
     strategy: str
     seed: int
+    graphs: Mapping[int, nx.Graph] | None = None
 
     @property
     def key(self) -> str:
-        return operator_key(self.layers, self.L, self.strategy, self.seed)
+        digest = graphs_digest(self.graphs or {})
+        return operator_key(self.layers, self.L, self.strategy, self.seed, digest)
 
 
 class OperatorBuilder:
-    """Builds operator sets in a process of its own."""
+    """Builds operator sets in a process of its own, or takes them from ``folder``'s cache."""
+
+    def __init__(self, folder: Path) -> None:
+        self.cache = OperatorCache(folder)
 
     def build(self, request: OperatorRequest) -> OperatorSet:
         """The operator set; Ray keeps it in the object store."""
-        return build_operators(request.layers, request.L, request.strategy, request.seed)
+        return self.cache.get(
+            request.layers, request.L, request.strategy, request.seed, request.graphs
+        )
 
 
 class OperatorRegistry:
     """Hands out references to operator sets, having each built by a builder at its first request.
 
     ``depth`` is the deepest L of the sweep: a level's operators do not depend on L, so the deepest
-    set serves every shallower trial.
+    set serves every shallower trial. ``graphs`` are those of the strategy learned_graph.
     """
 
-    def __init__(self, depth: int, n_builders: int) -> None:
+    def __init__(
+        self, depth: int, n_builders: int, folder: Path, graphs: Mapping[int, nx.Graph] | None
+    ) -> None:
         self.depth = depth
+        self.graphs = graphs
         builder: Any = ray.remote(OperatorBuilder)
         options = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
-        builders = [builder.options(**options).remote() for _ in range(n_builders)]
+        builders = [builder.options(**options).remote(folder) for _ in range(n_builders)]
         self.builders: Iterator[Any] = cycle(builders)
         self.references: dict[str, Any] = {}
         self.served = 0
 
     def request(self, layers: Sequence[int], strategy: str, seed: int) -> list[Any]:
         """The reference to the set for these arguments, in a list so that Ray leaves it alone."""
-        wanted = OperatorRequest(tuple(layers), self.depth, strategy, seed)
+        graphs = self.graphs if strategy == LEARNED else None
+        wanted = OperatorRequest(tuple(layers), self.depth, strategy, seed, graphs)
         if wanted.key not in self.references:
             self.references[wanted.key] = next(self.builders).build.remote(wanted)
         self.served += 1
@@ -72,12 +93,18 @@ class SharedOperators:
         self.registry = registry
 
     @classmethod
-    def start(cls, config: SweepConfig) -> SharedOperators:
-        """Start the actors and have every set that the space can ask for built."""
+    def start(cls, config: SweepConfig, data: Mnist | None = None) -> SharedOperators:
+        """Start the actors and have every set that the space can ask for built, or loaded."""
         depth = max(config.space.values("L"))
+        strategies = config.space.values("prolongation")
+        graphs = None
+        if LEARNED in strategies:
+            graphs = correlation_graphs(config.task, data, config.network.layers)
+        folder = Path(config.storage).resolve() / "operators"
         actor: Any = ray.remote(OperatorRegistry)
-        shared = cls(actor.options(num_cpus=0).remote(depth, config.resources.operator_actors))
-        for strategy in config.space.values("prolongation"):
+        n_builders = config.resources.operator_actors
+        shared = cls(actor.options(num_cpus=0).remote(depth, n_builders, folder, graphs))
+        for strategy in strategies:
             for seed in range(config.search.seed, config.search.seed + config.search.seeds):
                 shared.registry.request.remote(config.network.layers, strategy, seed)
         return shared

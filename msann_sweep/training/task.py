@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import networkx as nx
 import numpy as np
+import torch
 from torch import Tensor
 
-from msann_sweep.config import MnistTask, Task
+from msann_sweep.config import MnistTask, Task, TrialConfig
 from msann_sweep.data import Feed, ImageFeed, Mnist, ObjectFeed, load_mnist
+from msann_sweep.operators import LEARNED, OperatorSet, build_operators, correlation_graph
 
 VALIDATION_SEED = 20190115
+GRAPH_SAMPLES = 4000
 
 
 def load_task_data(task: Task) -> Mnist | None:
@@ -36,3 +42,25 @@ def open_feed(task: Task, data: Mnist | None, order: Tensor | None, device: str)
         rng = np.random.default_rng(VALIDATION_SEED)
         validation = validation[rng.permutation(len(validation))[: task.validation]]
     return ImageFeed(data.train, validation, order=order, device=device)
+
+
+def correlation_graphs(
+    task: Task, data: Mnist | None, layers: Sequence[int]
+) -> dict[int, nx.Graph]:
+    """The graph of the training inputs' correlations, for the input layer and the output layer.
+
+    Estimated from 4,000 training examples, the same for every trial.
+    """
+    feed = open_feed(task, data, None, "cpu")
+    generator = torch.Generator().manual_seed(VALIDATION_SEED)
+    inputs, _ = feed.draw(GRAPH_SAMPLES, generator, layers[0])
+    graph = correlation_graph(inputs.numpy())
+    return {0: graph, len(layers) - 1: graph}
+
+
+def trial_operators(trial: TrialConfig, data: Mnist | None) -> OperatorSet:
+    """The operators of one trial, built here."""
+    learned = trial.L > 0 and trial.prolongation == LEARNED
+    graphs = correlation_graphs(trial.task, data, trial.layers) if learned else None
+    strategy = trial.prolongation if trial.L > 0 else "path"
+    return build_operators(trial.layers, trial.L, strategy, trial.seed, graphs)

@@ -14,7 +14,7 @@ from torch import Tensor
 from msann_sweep.config import TrialConfig
 from msann_sweep.data import Mnist
 from msann_sweep.errors import ResourceError
-from msann_sweep.operators import OperatorSet, build_operators
+from msann_sweep.operators import OperatorSet
 from msann_sweep.training.cost import CostMeter, parameter_count
 from msann_sweep.training.initialise import initial_theta
 from msann_sweep.training.network import parameter_views, predict
@@ -22,7 +22,7 @@ from msann_sweep.training.optimizer import OPTIMIZERS
 from msann_sweep.training.result import Row, TrialResult, summarise
 from msann_sweep.training.schedule import training_schedule
 from msann_sweep.training.stepper import STEPPERS
-from msann_sweep.training.task import open_feed
+from msann_sweep.training.task import open_feed, trial_operators
 
 EVALUATION_CHUNK = 500
 
@@ -47,9 +47,7 @@ class Trainer:
                 "resources.gpus_per_trial: a GPU was asked for; this machine has none"
             )
         self.config = config
-        self.operators = operators or build_operators(
-            config.layers, config.L, config.prolongation, config.seed
-        )
+        self.operators = operators or trial_operators(config, data)
         like = torch.empty(0, dtype=dtype, device=config.device)
         initial_seed, batch_seed = np.random.SeedSequence(config.seed).generate_state(2)
         generator = torch.Generator(config.device).manual_seed(int(initial_seed))

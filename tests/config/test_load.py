@@ -331,7 +331,7 @@ def test_one_wrong_field(
             "L: 1\n  prolongation: {choice: [path, random]}\n  coarse_step: galerkin",
             "coarse_step",
             "galerkin together with prolongation random",
-            "when: {prolongation: [path, grid, grid_shuffled]}",
+            "when: {prolongation: [path, grid, grid_shuffled, diffuse, learned_graph]}",
         ),
     ],
 )

@@ -114,7 +114,7 @@ def test_learning_rates_are_positive_and_finite(rate: object) -> None:
 
 def test_galerkin_steps_need_an_aggregation() -> None:
     sample = {"L": 2, "coarse_step": "galerkin", "prolongation": "random"}
-    assert "path, grid or grid_shuffled" in complaints(config(), sample)["params.coarse_step"]
+    assert "path, grid, grid_shuffled" in complaints(config(), sample)["params.coarse_step"]
 
 
 def test_layers_that_cannot_be_halved_train_plainly_only() -> None:

@@ -34,7 +34,7 @@ def cluster() -> Iterator[None]:
 def sweep(tmp_path: Any) -> SweepConfig:
     file = tmp_path / "space.yaml"
     file.write_text(FILE)
-    return load_search_space(file)
+    return load_search_space(file, [f"storage={tmp_path}"])
 
 
 @ray.remote
