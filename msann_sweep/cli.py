@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
+from msann_sweep.cli_operators import operators
 from msann_sweep.config import describe, load_search_space
 from msann_sweep.errors import ConfigError, InputError, MsannError, Problem
 
@@ -49,6 +50,9 @@ file_argument = click.argument("file", type=click.Path(path_type=Path))
 @click.version_option(package_name="msann-sweep")
 def cli() -> None:
     """Hyperparameter sweeps for multilevel neural-network training (MsANN)."""
+
+
+cli.add_command(operators)
 
 
 @cli.command()

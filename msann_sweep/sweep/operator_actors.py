@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import networkx as nx
 import ray
+from ray.util import ActorPool
 
 from msann_sweep.config import SweepConfig, TrialConfig
 from msann_sweep.data import Mnist
@@ -50,6 +51,24 @@ class OperatorBuilder:
         return self.cache.get(
             request.layers, request.L, request.strategy, request.seed, request.graphs
         )
+
+    def solve(self, method: Callable[[Any], Any], start: Any) -> Any:
+        """One start of an optimisation."""
+        return method(start)
+
+
+def map_on_builders(n_builders: int, folder: Path) -> Callable[..., list[Any]]:
+    """A ``map_starts`` for :func:`optimize_prolongation` that works on a pool of builders.
+
+    Ray must be running. Results come in the order of the starts, so that they do not depend on it.
+    """
+
+    def mapped(method: Callable[[Any], Any], starts: Iterable[Any]) -> list[Any]:
+        builder: Any = ray.remote(OperatorBuilder)
+        pool = ActorPool([builder.options(num_cpus=0).remote(folder) for _ in range(n_builders)])
+        return list(pool.map(lambda actor, start: actor.solve.remote(method, start), starts))
+
+    return mapped
 
 
 class OperatorRegistry:

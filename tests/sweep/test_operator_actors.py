@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 import ray
 
 from msann_sweep.config import SweepConfig, load_search_space
-from msann_sweep.operators import OperatorSet, build_operators
-from msann_sweep.sweep.operator_actors import SharedOperators
+from msann_sweep.operators import OperatorSet, build_operators, lineage, optimize_prolongation
+from msann_sweep.sweep.operator_actors import SharedOperators, map_on_builders
+from msann_sweep.training.task import trial_operators
 
 FILE = """
 task: {kind: one_object, n: 6}
@@ -73,3 +75,41 @@ def test_a_shallow_trial_gets_the_top_of_the_deepest_set(sweep: SweepConfig) -> 
     np.testing.assert_array_equal(
         operators.operators[0][0].matrix(), reference.operators[0][0].matrix()
     )
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_restarts_on_the_actors_give_what_they_give_here(tmp_path: Path) -> None:
+    g1, g2 = lineage("path", 3)[2:]
+    arguments: dict[str, Any] = {"s": 0.6, "start": "random", "restarts": 4, "seed": 2}
+    here = optimize_prolongation(g1, g2, **arguments)
+    there = optimize_prolongation(g1, g2, map_starts=map_on_builders(2, tmp_path), **arguments)
+    np.testing.assert_allclose(there.P, here.P, atol=1e-6)
+    assert there.stop_reason == here.stop_reason
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_a_second_sweep_finds_the_sets_on_disk(sweep: SweepConfig) -> None:
+    trial = sweep.trial({"L": 3, "gamma": 1, "k": 1, "prolongation": "random"}, sweep.search.seed)
+    first = SharedOperators.start(sweep).fetch(trial)
+    files = {file: file.stat().st_mtime_ns for file in Path(sweep.storage, "operators").iterdir()}
+    assert f"{first.key}.operators" in {file.name for file in files}
+    again = SharedOperators.start(sweep).fetch(trial)
+    np.testing.assert_array_equal(again.operators[0][0].matrix(), first.operators[0][0].matrix())
+    assert {file: file.stat().st_mtime_ns for file in files} == files
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_a_graph_is_learned_once_and_equals_the_one_of_training_alone(sweep: SweepConfig) -> None:
+    entry = "space.prolongation={choice: [learned_graph], when: {L: '>0'}}"
+    learned = load_search_space(sweep.storage + "/space.yaml", [entry, f"storage={sweep.storage}"])
+    params = {"L": 3, "gamma": 1, "k": 1, "prolongation": "learned_graph"}
+    trial = learned.trial(params, learned.search.seed)
+    shared, alone = SharedOperators.start(learned).fetch(trial), trial_operators(trial, None)
+    assert shared.key == alone.key
+    for level in range(3):
+        np.testing.assert_array_equal(
+            shared.operators[0][level].matrix(), alone.operators[4][level].matrix()
+        )

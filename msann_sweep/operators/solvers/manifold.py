@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pymanopt
 from pymanopt.manifolds import Stiefel
 from pymanopt.optimizers import ConjugateGradient, TrustRegions
@@ -53,7 +54,9 @@ def _solve(
         min_gradient_norm=GRADIENT_TOLERANCE,
         verbosity=0,
     )
-    found = solver.run(stated, initial_point=start)
+    # At a critical point pymanopt divides zero by zero on its way to saying so.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = solver.run(stated, initial_point=start)
     criterion = found.stopping_criterion
     if "max iterations" in criterion:
         reason = OUT_OF_ITERATIONS
