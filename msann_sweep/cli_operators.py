@@ -89,7 +89,8 @@ def show(family: str, n: int, names: tuple[str, ...], out: Path) -> None:
     }[family]
     terms = {name: terms_at(P, make(n), make(2 * n)) for name, P in maps.items()}
     table = Table()
-    for column in ("species", *next(iter(terms.values()))):
+    table.add_column("species", no_wrap=True)
+    for column in next(iter(terms.values())):
         table.add_column(column, overflow="fold")
     for name, values in terms.items():
         table.add_row(name, *(f"{value:.3g}" for value in values.values()))

@@ -66,7 +66,10 @@ def map_on_builders(n_builders: int, folder: Path) -> Callable[..., list[Any]]:
     def mapped(method: Callable[[Any], Any], starts: Iterable[Any]) -> list[Any]:
         builder: Any = ray.remote(OperatorBuilder)
         pool = ActorPool([builder.options(num_cpus=0).remote(folder) for _ in range(n_builders)])
-        return list(pool.map(lambda actor, start: actor.solve.remote(method, start), starts))
+        solutions: list[Any] = list(
+            pool.map(lambda actor, start: actor.solve.remote(method, start), list(starts))
+        )
+        return solutions
 
     return mapped
 
