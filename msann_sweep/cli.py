@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
+from msann_sweep.cli_bench import bench
 from msann_sweep.cli_operators import operators
 from msann_sweep.config import describe, load_search_space
 from msann_sweep.errors import ConfigError, InputError, MsannError, Problem
@@ -53,6 +54,7 @@ def cli() -> None:
 
 
 cli.add_command(operators)
+cli.add_command(bench)
 
 
 @cli.command()

@@ -1,0 +1,1 @@
+"""Benchmarks of the product itself; each prints what it measured, with the ratios of one run."""

@@ -1,0 +1,119 @@
+"""Seconds of one training step: plain PyTorch, and the exact and Galerkin steps at each level."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from msann_sweep.operators import OperatorSet, build_operators
+from msann_sweep.training.cost import parameter_count
+from msann_sweep.training.network import new_parameters
+from msann_sweep.training.optimizer import OPTIMIZERS
+from msann_sweep.training.stepper import STEPPERS, Stepper
+from msann_sweep.training.trainer import threads
+
+LEARNING_RATE = 1e-3
+# Rounds take turns between what is compared, so that a busy moment of the machine hits all.
+ROUNDS, STEPS_PER_ROUND = 9, 12
+
+
+def measure_steps(
+    layers: Sequence[int], L: int, batch_size: int, strategy: str, n_threads: int = 1
+) -> dict[str, Any]:
+    """The least seconds per step over rounds in turn, as ``bench steps --json`` prints them.
+
+    ``galerkin_s`` is None for strategies that do not aggregate. Raises OperatorError as
+    :func:`build_operators`.
+    """
+    operators = build_operators(layers, L, strategy)
+    aggregates = all(operators.folded_order(j) is not None for j in range(len(layers)))
+    steppers = {"exact": _stepper("exact", operators, batch_size)}
+    if aggregates:
+        steppers["galerkin"] = _stepper("galerkin", operators, batch_size)
+    with threads(n_threads):
+        runs: dict[tuple[str, int], Callable[[], None]] = {
+            ("plain", 0): _plain_step(layers, batch_size)
+        }
+        for name, stepper in steppers.items():
+            for level in range(L + 1):
+                runs[name, level] = _level_step(stepper, level, batch_size)
+        least = _least_seconds(runs)
+    return {
+        "plain_fine_s": least["plain", 0],
+        "batch_size": batch_size,
+        "levels": [
+            {
+                "level": level,
+                "exact_s": least["exact", level],
+                "galerkin_s": least.get(("galerkin", level)),
+                "cost_share": parameter_count(sizes) / parameter_count(layers),
+            }
+            for level, sizes in enumerate(operators.sizes)
+        ],
+        "layers": list(layers),
+        "strategy": strategy,
+        "threads": n_threads,
+        "torch": torch.__version__,
+    }
+
+
+def _least_seconds(runs: dict[tuple[str, int], Callable[[], None]]) -> dict[tuple[str, int], float]:
+    least = dict.fromkeys(runs, float("inf"))
+    for _ in range(ROUNDS):
+        for name, run in runs.items():
+            run()
+            started_s = perf_counter()
+            for _ in range(STEPS_PER_ROUND):
+                run()
+            least[name] = min(least[name], (perf_counter() - started_s) / STEPS_PER_ROUND)
+    return least
+
+
+def _plain_step(layers: Sequence[int], batch_size: int) -> Callable[[], None]:
+    """What a user of PyTorch would write: ``nn.Sequential``, its RMSprop, mean squared error."""
+    modules: list[nn.Module] = []
+    for n_in, n_out in itertools.pairwise(layers):
+        modules += [nn.Linear(n_in, n_out), nn.Sigmoid()]
+    network = nn.Sequential(*modules)
+    optimizer = torch.optim.RMSprop(network.parameters(), lr=LEARNING_RATE)
+    x = _examples(batch_size, layers[0])
+
+    def step() -> None:
+        optimizer.zero_grad()
+        nn.functional.mse_loss(network(x), x).backward()  # type: ignore[no-untyped-call]  # torch's own
+        optimizer.step()
+
+    return step
+
+
+def _level_step(stepper: Stepper, level: int, batch_size: int) -> Callable[[], None]:
+    stepper.move_to(level)
+    x = _examples(batch_size, stepper.resolution())
+    stepper.move_to(0)
+
+    def step() -> None:
+        if stepper.level != level:
+            stepper.move_to(level)
+        stepper.step(x, x)
+
+    return step
+
+
+def _stepper(name: str, operators: OperatorSet, batch_size: int) -> Stepper:
+    like = torch.empty(0)
+    theta = new_parameters(operators.sizes[0], like)
+    theta.normal_(std=0.05, generator=torch.Generator().manual_seed(0))
+    optimizers = [
+        OPTIMIZERS["rmsprop"](parameter_count(sizes), LEARNING_RATE, like)
+        for sizes in operators.sizes
+    ]
+    return STEPPERS[name](operators, theta, optimizers, batch_size)
+
+
+def _examples(batch_size: int, n_units: int) -> Tensor:
+    return torch.rand(batch_size, n_units, generator=torch.Generator().manual_seed(1))

@@ -1,0 +1,45 @@
+"""``bench``: what the product costs in seconds, measured on this machine."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.group()
+def bench() -> None:
+    """Measure this product on this machine."""
+
+
+@bench.command()
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@click.option("-L", "--depth", type=click.IntRange(min=0), default=6, show_default=True)
+@click.option("--strategy", default="path", show_default=True)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print machine-readable JSON.")
+def steps(batch_size: int, depth: int, strategy: str, threads: int, as_json: bool) -> None:
+    """Time a training step at every level, against plain PyTorch at the finest."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from msann_sweep.bench.steps import measure_steps
+
+    layers = (1024, 256, 128, 256, 1024)
+    measured = measure_steps(layers, depth, batch_size, strategy, threads)
+    if as_json:
+        click.echo(json.dumps(measured))
+        return
+    plain_s = measured["plain_fine_s"]
+    table = Table("level", "counted cost", "exact, ms", "/ plain", "Galerkin, ms", "/ plain")
+    for row in measured["levels"]:
+        cells = [str(row["level"]), f"{row['cost_share']:.4f}"]
+        for seconds in (row["exact_s"], row["galerkin_s"]):
+            known = seconds is not None
+            cells += [f"{1e3 * seconds:.3f}", f"{seconds / plain_s:.2f}"] if known else ["-", "-"]
+        table.add_row(*cells)
+    Console().print(table)
+    click.echo(
+        f"plain PyTorch {1e3 * plain_s:.3f} ms; layers {list(layers)}, batch {batch_size}, "
+        f"{threads} thread(s), torch {measured['torch']}"
+    )
