@@ -87,9 +87,8 @@ def _by_turns(
     last = math.inf
     for _ in range(MOST_TURNS):
         weights = (1 - s) * _weights(*laplacians, scales[0]) + s * _weights(*distances, scales[1])
-        shares = (np.arange(weights.shape[0])[:, None] == weights.argmin(axis=0).ravel()).reshape(
-            weights.shape
-        )
+        cheapest = weights.argmin(axis=0)
+        shares = np.stack([cheapest == alias for alias in range(len(weights))])
         diffusion, a = _term(*laplacians, shares, fixed[0])
         locality, b = _term(*distances, shares, fixed[1])
         value = ObjectiveValue(diffusion, locality, (1 - s) * diffusion + s * locality, a, b)

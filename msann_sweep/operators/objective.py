@@ -47,7 +47,10 @@ class ObjectiveValue:
 
 
 class Term:
-    """E(P; c) = ‖P X₁/√c − √c X₂ P‖² for symmetric X₁ (n₁, n₁), X₂ (n₂, n₂); c None: profiled."""
+    """E(P; c) = ‖P X₁/√c − √c X₂ P‖² for symmetric X₁ (n₁, n₁), X₂ (n₂, n₂); c None: profiled.
+
+    The products at the last P are kept: do not change a P in place between calls.
+    """
 
     def __init__(self, X1: Any, X2: Any, scale: float | None) -> None:
         self.X1, self.X2, self.scale = _fastest(X1), _fastest(X2), scale

@@ -1,14 +1,14 @@
-"""Pymanopt's trust-regions and conjugate-gradient methods, with derivatives written by hand."""
+"""Pymanopt's trust-regions and conjugate-gradient methods, with derivatives written by hand.
+
+Pymanopt imports every differentiation library that it finds, torch among them, which takes seconds.
+So it is imported by the first call, and whoever does not optimise does without.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-import pymanopt
-from pymanopt.manifolds import Stiefel
-from pymanopt.optimizers import ConjugateGradient, TrustRegions
 
 from msann_sweep.operators.objective import ProlongationObjective
 from msann_sweep.operators.operator import FloatArray
@@ -25,20 +25,22 @@ def trust_regions(
     problem: ProlongationObjective, start: FloatArray, max_iterations: int
 ) -> Solution:
     """Riemannian trust regions (second order)."""
-    return _solve(TrustRegions, problem, start, max_iterations)
+    return _solve("TrustRegions", problem, start, max_iterations)
 
 
 def conjugate_gradient(
     problem: ProlongationObjective, start: FloatArray, max_iterations: int
 ) -> Solution:
     """Riemannian conjugate gradients with a line search."""
-    return _solve(ConjugateGradient, problem, start, max_iterations)
+    return _solve("ConjugateGradient", problem, start, max_iterations)
 
 
 def _solve(
-    optimizer: Any, problem: ProlongationObjective, start: FloatArray, max_iterations: int
+    optimizer: str, problem: ProlongationObjective, start: FloatArray, max_iterations: int
 ) -> Solution:
-    manifold = Stiefel(*problem.shape)
+    import pymanopt
+
+    manifold = pymanopt.manifolds.Stiefel(*problem.shape)
     in_numpy = pymanopt.function.numpy(manifold)
     stated = pymanopt.Problem(
         manifold,
@@ -47,7 +49,7 @@ def _solve(
         euclidean_hessian=in_numpy(problem.hessian),
     )
     # Bounded by iterations alone: a clock would make results depend on the machine.
-    solver = optimizer(
+    solver = getattr(pymanopt.optimizers, optimizer)(
         max_iterations=max_iterations,
         max_time=math.inf,
         max_cost_evaluations=math.inf,
