@@ -34,7 +34,8 @@ def operators() -> None:
     "graph_files",
     multiple=True,
     metavar="LAYER=FILE",
-    help="A layer's graph (GraphML, or a weighted edge list) for learned_graph; may be repeated.",
+    help="A layer's graph (GraphML, or a weighted edge list) for learned_graph; may be repeated. "
+    "Vertices named by numbers stand for the units in that order, others in the file's.",
 )
 @click.option(
     "--cache",
@@ -139,8 +140,18 @@ def _layer_graph(given: str) -> tuple[int, nx.Graph]:
         raise InputError(f"--graph: got {given!r}; allowed: LAYER=FILE, as in 0=pixels.graphml")
     read = nx.read_graphml if name.endswith(".graphml") else nx.read_weighted_edgelist
     try:
-        return int(layer), read(name)
+        return int(layer), _in_unit_order(read(name))
     except OSError as error:
         raise InputError(f"--graph: cannot read {name}: {error.strerror}") from None
     except Exception as error:  # networkx raises whatever its parsers raise
         raise InputError(f"--graph: {name} is no graph that networkx reads: {error}") from None
+
+
+def _in_unit_order(graph: nx.Graph) -> nx.Graph:
+    """The graph with vertices named by numbers in ascending order: edge lists mix them."""
+    if not all(str(vertex).isdigit() for vertex in graph):
+        return graph
+    ordered = graph.__class__()
+    ordered.add_nodes_from(sorted(graph, key=int))
+    ordered.add_edges_from(graph.edges(data=True))
+    return ordered

@@ -22,11 +22,16 @@ def test_build_finds_what_it_built_before(tmp_path: Path) -> None:
 def test_build_from_a_graph_of_ones_own(tmp_path: Path) -> None:
     nx.write_graphml(nx.cycle_graph(8), tmp_path / "ring.graphml")
     nx.write_weighted_edgelist(nx.cycle_graph(8), tmp_path / "ring.edges")
+    answers = []
     for name in ("ring.graphml", "ring.edges"):
         arguments = ("--layers", "8,4", "-L", "2", "--strategy", "learned_graph")
         answer = run(tmp_path, "operators", "build", *arguments, "--graph", f"0={name}")
         assert answer.returncode == 0, answer.stderr
         assert "level 2:      2      1" in answer.stdout
+        answers.append(answer.stdout.split())
+    # The edge list names vertex 7 before 2; units are numbers all the same, so that both agree.
+    assert (answers[0][0], answers[1][0]) == ("built", "found")
+    assert answers[0][1] == answers[1][1]
 
 
 def test_show_prints_and_draws(tmp_path: Path) -> None:

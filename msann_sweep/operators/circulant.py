@@ -1,4 +1,4 @@
-"""Optimal translation-invariant prolongation for cycles and periodic grids, solved exactly.
+"""Optimal translation-invariant prolongation for cycles and periodic grids, in Fourier space.
 
 If P commutes with translations (one coarse vertex, two fine ones), it is a filter: in the Fourier
 basis, coarse frequency j meets only its aliases j + n·a (a in {0, 1}^d) among the fine frequencies,
@@ -7,8 +7,9 @@ with amplitudes u_ja, Σ_a |u_ja|² = 1. L and T are diagonal there: at fixed sc
     Σ_j Σ_a |u_ja|² w_ja,   w_ja = (1−s)(l₁/√α − √α l₂)² + s(t₁/√β − √β t₂)²,
 
 linear in |u_ja|²: a minimum sends each coarse frequency to its cheapest alias. Phases do not count;
-the filter here has none and so is symmetric. Profiled scales are found by turns: the cheapest
-aliases for the scales, the best scales for the aliases, from several first guesses.
+the filter here has none and so is symmetric. At fixed scales this is exact. Profiled scales are
+found by turns, cheapest aliases for the scales and best scales for the aliases, from several
+first guesses: the best end of these, which no proof says is the global one.
 """
 
 from __future__ import annotations
