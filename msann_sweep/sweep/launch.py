@@ -18,6 +18,7 @@ from msann_sweep.data import Mnist
 from msann_sweep.errors import StorageError, SweepError
 from msann_sweep.sweep import cluster
 from msann_sweep.sweep.environment import describe_environment
+from msann_sweep.sweep.interrupts import Interrupts
 from msann_sweep.sweep.operator_actors import SharedOperators
 from msann_sweep.sweep.record import SweepDirectory, SweepState, TrialRecord, is_alive
 from msann_sweep.sweep.recorder import Recorder, View
@@ -182,6 +183,7 @@ class _Sweep:
             self.view,
             self.state.trained_on,
             searcher.record_result,
+            Interrupts(),
         )
         return recorder, searcher
 
@@ -222,7 +224,8 @@ class _Sweep:
                 verbose=0,
             ),
         )
-        tuner.fit()
+        with recorder.interrupts:
+            tuner.fit()
 
     def _close(self, status: str, recorder: Recorder) -> None:
         records = recorder.records

@@ -9,6 +9,7 @@ from ray import tune
 
 from msann_sweep.config import SweepConfig
 from msann_sweep.sweep.assignment import Assignment
+from msann_sweep.sweep.interrupts import Interrupts
 from msann_sweep.sweep.record import SweepDirectory, TrialRecord
 from msann_sweep.sweep.snapshot import LeftOutOfSnapshots
 from msann_sweep.sweep.stopping import RaceStopper
@@ -43,6 +44,7 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
 
     A trial that Tune starts again after a crash begins its curve anew; rows it reports twice are
     taken once. ``on_result`` is told every result (the searcher's ``record_result``).
+    ``interrupts`` are heeded between two steps of Tune.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
         view: View,
         data: dict[str, Any],
         on_result: Callable[[Assignment, TrialResult], None],
+        interrupts: Interrupts,
     ) -> None:
         self.config = config
         self.directory = directory
@@ -62,9 +65,14 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
         self.view = view
         self.data = data
         self.on_result = on_result
+        self.interrupts = interrupts
         self.records = directory.trials()
         self.curves: dict[str, list[Row]] = {}
         self.last: dict[str, dict[str, Any]] = {}
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Stop here if interrupted: nothing is being recorded."""
+        self.interrupts.check()
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Record the start, unless Tune merely starts it again after a crash."""
