@@ -131,9 +131,19 @@ def check(file: Path, overrides: tuple[str, ...]) -> None:
     help="A hyperparameter of the trial, e.g. --param L=3; may be repeated. None: plain training.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=None, help="Default: search.seed.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the trial's state in this file, and go on from it if it is there.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON only.")
 def train(
-    file: Path, overrides: tuple[str, ...], params: tuple[str, ...], seed: int | None, as_json: bool
+    file: Path,
+    overrides: tuple[str, ...],
+    params: tuple[str, ...],
+    seed: int | None,
+    checkpoint: Path | None,
+    as_json: bool,
 ) -> None:
     """Train one trial of FILE in this process, without Ray."""
     from msann_sweep.training import train as train_trial
@@ -142,12 +152,13 @@ def train(
     trial = config.trial(_parse_params(params), config.search.seed if seed is None else seed)
 
     def report(row: Row) -> None:
+        right = f"   accuracy {row['val_accuracy']:.4f}" if "val_accuracy" in row else ""
         click.echo(
-            f"cost {row['cost']:>12,.1f}   MSE {row['val_mse']:.4e}   {row['wall_s']:8.2f} s   "
-            f"level {row['level']}"
+            f"cost {row['cost']:>12,.1f}   {trial.loss.replace('mse', 'MSE')} "
+            f"{row['val_mse']:.4e}{right}   {row['wall_s']:8.2f} s   level {row['level']}"
         )
 
-    result = train_trial(trial, None if as_json else report)
+    result = train_trial(trial, None if as_json else report, checkpoint)
     click.echo(json.dumps(result.to_json(), indent=None if as_json else 2))
     if result.status == "failed":
         sys.exit(1)

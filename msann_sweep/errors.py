@@ -62,6 +62,10 @@ class TrackingError(InputError):
     """The MLflow tracking server or database cannot be reached."""
 
 
+class CheckpointError(InputError):
+    """A checkpoint is damaged, another trial's, or cannot be written."""
+
+
 class ResourceError(InputError):
     """The cluster does not have what the file asks for."""
 

@@ -14,7 +14,7 @@ from msann_sweep.config.schema import (
 )
 from msann_sweep.config.space import Space
 from msann_sweep.config.sweep_config import SweepConfig
-from msann_sweep.config.task import MnistTask, OneObjectTask, Task, TwoObjectTask
+from msann_sweep.config.task import MnistLabelsTask, MnistTask, OneObjectTask, Task, TwoObjectTask
 from msann_sweep.config.trial import TrialConfig
 from msann_sweep.errors import ConfigError, Problem
 
@@ -28,6 +28,7 @@ __all__ = [
     "FloatRange",
     "Hyperparameters",
     "IntRange",
+    "MnistLabelsTask",
     "MnistTask",
     "Network",
     "OneObjectTask",

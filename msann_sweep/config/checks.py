@@ -24,14 +24,34 @@ from msann_sweep.config.hyperparameters import (
     Value,
     deepest_level,
 )
-from msann_sweep.config.schema import Network, Search, default_layers
+from msann_sweep.config.schema import Loss, Network, Search, Stopping, default_layers
 from msann_sweep.config.space import Space
-from msann_sweep.config.task import MnistTask, OneObjectTask, TwoObjectTask
+from msann_sweep.config.task import MnistLabelsTask, Task
 
 LISTED = ", ".join(AGGREGATIONS)
+INTEGRAL = ("L", "gamma", "k", "batch_size", "cascade")
 GALERKIN_RULE = (
     f"galerkin with {LISTED} only; add when: {{prolongation: [{LISTED}]}} to coarse_step"
 )
+
+WITH_GALERKIN = "together with coarse_step galerkin"
+AT_ONCE_RULE = "simultaneous with exact coarse steps only; cycle with any"
+
+
+def default_loss(task: Task) -> Loss:
+    """The loss of a network whose file names none."""
+    return "cross_entropy" if isinstance(task, MnistLabelsTask) else "mse"
+
+
+def loss_faults(network: Network, task: Task, stopping: Stopping | None) -> Iterator[Fault]:
+    """A loss or a target that the task does not know."""
+    labels = isinstance(task, MnistLabelsTask)
+    if network.loss is not None and (network.loss == "cross_entropy") != labels:
+        allowed = "cross_entropy" if labels else "mse, binary_cross_entropy"
+        yield Fault(("network", "loss"), show(network.loss), f"for task {task.kind}: {allowed}")
+    if stopping is not None and stopping.accuracy is not None and not labels:
+        allowed = f"null for task {task.kind}; an accuracy for mnist_labels"
+        yield Fault(("stopping", "accuracy"), show(stopping.accuracy), allowed)
 
 
 def section_faults(sections: Mapping[str, Any], broken: Container[str] = ()) -> list[Fault]:
@@ -44,6 +64,9 @@ def section_faults(sections: Mapping[str, Any], broken: Container[str] = ()) -> 
     layers = _layers(sections)
     if layers is not None:
         faults += layer_faults(layers, sections.get("task"), space)
+    network, task = sections.get("network"), sections.get("task")
+    if network is not None and task is not None:
+        faults += loss_faults(network, task, sections.get("stopping"))
     if space is not None:
         depth = deepest_level(layers) if layers else None
         found = [*entry_faults(space, depth), *condition_faults(space, broken)]
@@ -60,12 +83,14 @@ def _layers(sections: Mapping[str, Any]) -> tuple[int, ...] | None:
     task = sections.get("task")
     if network is not None and network.layers:
         return network.layers
-    return default_layers(task.n_pixels) if network is not None and task is not None else None
+    if network is None or task is None:
+        return None
+    return default_layers(task.n_pixels, task.n_outputs)
 
 
 def layer_faults(
     layers: tuple[int, ...],
-    task: MnistTask | OneObjectTask | TwoObjectTask | None,
+    task: Task | None,
     space: Space | None,
 ) -> Iterator[Fault]:
     """Layers that do not fit the task's vectors, or cannot be halved level by level."""
@@ -73,9 +98,15 @@ def layer_faults(
     if len(layers) < 2:
         yield Fault(path, show(layers), "at least an input and an output layer")
     elif task is not None:
-        for place, side in ((0, "input"), (len(layers) - 1, "output")):
-            if layers[place] != task.n_pixels:
-                allowed = f"{task.n_pixels} for the {side} layer: the pixels of task {task.kind}"
+        labels = isinstance(task, MnistLabelsTask)
+        outputs = "classes" if labels else "pixels"
+        sides = [
+            (0, "input", task.n_pixels, "pixels"),
+            (len(layers) - 1, "output", task.n_outputs, outputs),
+        ]
+        for place, side, size, what in sides:
+            if layers[place] != size:
+                allowed = f"{size} for the {side} layer: the {what} of task {task.kind}"
                 yield Fault((*path, place), show(layers[place]), allowed)
     plain = space is not None and not _can_coarsen(space)
     for place, size in enumerate(layers):
@@ -101,7 +132,7 @@ def entry_faults(space: Space, depth: int | None) -> Iterator[Fault]:
         if name not in NAMES:
             yield unknown_hyperparameter(path)
             continue
-        integral = Hyperparameters.model_fields[name].annotation is int
+        integral = name in INTEGRAL
         if integral and isinstance(entry, FloatRange):
             allowed = f"for {name}: whole numbers, e.g. {{int: [low, high]}}"
             yield Fault(path, show(entry.model_dump(mode="json", by_alias=True)), allowed)
@@ -168,7 +199,7 @@ def _operand_faults(path: Path, name: str, condition: Value | tuple[Value, ...])
 
 
 def combination_faults(space: Space) -> list[Fault]:
-    """Galerkin steps where an operator that is no aggregation could be drawn."""
+    """Galerkin steps where no aggregation could be drawn, or all levels trained at once."""
     clashing = {
         str(sample["prolongation"])
         for sample in space.projections(("coarse_step", "prolongation"))
@@ -176,7 +207,15 @@ def combination_faults(space: Space) -> list[Fault]:
         and sample.get("prolongation", AGGREGATIONS[0]) not in AGGREGATIONS
     }
     given = f"galerkin together with prolongation {', '.join(sorted(clashing))}"
-    return [Fault(("space", "coarse_step"), given, GALERKIN_RULE)] if clashing else []
+    faults = [Fault(("space", "coarse_step"), given, GALERKIN_RULE)] if clashing else []
+    at_once = [
+        sample
+        for sample in space.projections(("coarse_step", "schedule"))
+        if sample.get("coarse_step") == "galerkin" and sample.get("schedule") == "simultaneous"
+    ]
+    if at_once:
+        faults.append(Fault(("space", "schedule"), f"simultaneous {WITH_GALERKIN}", AT_ONCE_RULE))
+    return faults
 
 
 def grid_faults(space: Space) -> Iterator[Fault]:
@@ -220,7 +259,7 @@ def _shortly(options: tuple[Value, ...]) -> str:
 
 
 def param_faults(
-    params: Mapping[str, Any], layers: tuple[int, ...], where: str = "params"
+    params: Mapping[str, Any], layers: tuple[int, ...], task: Task, where: str = "params"
 ) -> Iterator[Fault]:
     """What is wrong with one sample, complete with the constants of the space."""
     for name, value in params.items():
@@ -234,9 +273,12 @@ def param_faults(
             yield fault
     L = params.get("L", 0)
     if isinstance(L, int) and L > 0:
-        yield from layer_faults(layers, None, None)
+        yield from layer_faults(layers, task, None)
         prolongation = params.get("prolongation", AGGREGATIONS[0])
         if params.get("coarse_step") == "galerkin" and prolongation not in AGGREGATIONS:
             given = f"galerkin together with prolongation {prolongation}"
             allowed = f"galerkin with prolongation {LISTED}; exact with any"
             yield Fault((where, "coarse_step"), given, allowed)
+        if params.get("coarse_step") == "galerkin" and params.get("schedule") == "simultaneous":
+            given = f"simultaneous {WITH_GALERKIN}"
+            yield Fault((where, "schedule"), given, AT_ONCE_RULE)

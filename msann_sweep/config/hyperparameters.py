@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Value = int | float | str
 """What a hyperparameter can be set to."""
 
-Optimizer = Literal["tf1_rmsprop", "rmsprop", "adam"]
+Optimizer = Literal["tf1_rmsprop", "rmsprop", "adam", "muon"]
 Prolongation = Literal[
     "path",
     "grid",
@@ -23,6 +23,8 @@ Prolongation = Literal[
 ]
 CoarseStep = Literal["exact", "galerkin"]
 CoarseInit = Literal["glorot_normal", "zero"]
+Schedule = Literal["cycle", "simultaneous"]
+Cascade = Annotated[int, Field(ge=0)] | Literal["auto"]
 Rate = Annotated[float, Field(gt=0)]
 BatchSize = Annotated[int, Field(ge=1)]
 
@@ -63,12 +65,16 @@ class Hyperparameters(Frozen):
     """Coarse steps on the full network (exact: the paper) or on a small one (galerkin)."""
     level_lr_growth: float = Field(1.0, gt=0)
     """Step size at level l is learning_rate times this to the power l (1: the paper)."""
-    cascade: int = Field(0, ge=0)
-    """Batches at each coarse level, coarsest first, before the first cycle (0: none)."""
+    schedule: Schedule = "cycle"
+    """Levels in recursive cycles, or all of them at every batch (simultaneous: the control of
+    Section 4.4, to which gamma, k and cascade mean nothing; exact steps only)."""
+    cascade: Cascade = 0
+    """Batches at each coarse level, coarsest first, before the first cycle (0: none; auto: at each
+    level until its loss stalls)."""
     coarse_init: CoarseInit = "glorot_normal"
     """Initial weights of the coarse levels (glorot_normal: the paper); only at L > 0."""
     optimizer: Optimizer = "tf1_rmsprop"
-    """TensorFlow 1's RMSProp (the paper's), or torch's RMSprop or Adam."""
+    """TensorFlow 1's RMSProp (the paper's), torch's RMSprop or Adam, or Muon (biases by Adam)."""
 
 
 NAMES: tuple[str, ...] = tuple(Hyperparameters.model_fields)
@@ -80,6 +86,9 @@ PLAIN: tuple[str, ...] = ("L", "learning_rate", "batch_size", "optimizer")
 MULTILEVEL: tuple[str, ...] = tuple(name for name in NAMES if name not in PLAIN)
 """Those that mean nothing at L = 0 and are neither sampled nor recorded there."""
 
+
+CYCLIC: tuple[str, ...] = ("gamma", "k", "cascade")
+"""Those that mean nothing with schedule simultaneous."""
 
 AGGREGATIONS: tuple[str, ...] = ("path", "grid", "grid_shuffled", "diffuse", "learned_graph")
 """Values of prolongation that aggregate units, as coarse_step galerkin needs it."""

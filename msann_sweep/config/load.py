@@ -27,11 +27,12 @@ from msann_sweep.config.faults import (
 from msann_sweep.config.hyperparameters import NAMES
 from msann_sweep.config.space import Space
 from msann_sweep.config.sweep_config import SweepConfig
-from msann_sweep.config.task import MnistTask, OneObjectTask, TwoObjectTask
+from msann_sweep.config.task import MnistLabelsTask, MnistTask, OneObjectTask, TwoObjectTask
 from msann_sweep.errors import ConfigError, Problem
 
 TASKS: dict[str, type[BaseModel]] = {
     "mnist": MnistTask,
+    "mnist_labels": MnistLabelsTask,
     "one_object": OneObjectTask,
     "two_object": TwoObjectTask,
 }

@@ -18,11 +18,18 @@ from msann_sweep.config.hyperparameters import (
 
 Positive = Annotated[float, Field(gt=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
+Activation = Literal["sigmoid", "tanh", "relu"]
+Loss = Literal["mse", "binary_cross_entropy", "cross_entropy"]
+Precision = Literal["float32", "tf32", "bf16"]
 
 
-def default_layers(n_pixels: int) -> tuple[int, ...]:
-    """The paper's autoencoder: the input, a quarter, an eighth, a quarter, the input again."""
-    return n_pixels, n_pixels // 4, n_pixels // 8, n_pixels // 4, n_pixels
+def default_layers(n_pixels: int, n_outputs: int) -> tuple[int, ...]:
+    """The paper's autoencoder: the input, a quarter, an eighth, a quarter, the input again.
+
+    Where the output is something else than the input, the encoder alone, and the output.
+    """
+    encoder = n_pixels, n_pixels // 4, n_pixels // 8
+    return (*encoder, n_pixels // 4, n_pixels) if n_outputs == n_pixels else (*encoder, n_outputs)
 
 
 def _layers(given: object) -> object:
@@ -48,16 +55,20 @@ class Network(Frozen):
             }
         ),
     ] = ()
-    """Units per layer, input to output, powers of two; null: [N, N/4, N/8, N/4, N], N pixels."""
-    activation: Literal["sigmoid"] = "sigmoid"
-    """Activation of every layer."""
+    """Units per layer, input to output, powers of two; null: [N, N/4, N/8, N/4, N], N pixels
+    (mnist_labels: [N, N/4, N/8, 10])."""
+    activation: Activation = "sigmoid"
+    """Activation of the hidden layers."""
+    loss: Loss | None = None
+    """What is minimised: mse or binary_cross_entropy (sigmoid outputs), or, for labels,
+    cross_entropy (softmax outputs); null: cross_entropy for mnist_labels, else mse."""
 
 
 class Training(Frozen):
     """How one trial is trained, as far as the space does not say otherwise."""
 
     optimizer: Optimizer = "tf1_rmsprop"
-    """TensorFlow 1's RMSProp (the paper's), or torch's RMSprop or Adam."""
+    """TensorFlow 1's RMSProp (the paper's), torch's RMSprop or Adam, or Muon (biases by Adam)."""
     learning_rate: Rate = 5e-4
     """Reference rate: that of the default baseline, and of samples if the space has none."""
     batch_size: BatchSize = 128
@@ -70,6 +81,8 @@ class Training(Frozen):
     """A trial ends after this many seconds of training; null: no limit."""
     evaluations_per_decade: int = Field(20, ge=1, le=200)
     """Evaluations while the cost grows tenfold."""
+    precision: Precision = "float32"
+    """Of matrix products where the device has it: float32, tf32 or bf16 (parameters: float32)."""
 
 
 class Stopping(Frozen):
@@ -77,6 +90,8 @@ class Stopping(Frozen):
 
     target: float = Field(0.1, gt=0, lt=1)
     """Fraction of the initial validation MSE to be reached (0.1: cost to 1/10)."""
+    accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Validation accuracy to be reached instead, task mnist_labels only; null: target counts."""
     on_target: Literal["stop", "continue"] = "stop"
     """Whether a trial ends at the target or goes on to its budget."""
     race_factor: Annotated[float, Field(gt=1)] | None = 4.0

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from msann_sweep.config.checks import param_faults, section_faults
+from msann_sweep.config.checks import default_loss, param_faults, section_faults
 from msann_sweep.config.document import to_yaml
 from msann_sweep.config.faults import raise_any
 from msann_sweep.config.hyperparameters import PLAIN, Frozen
@@ -61,7 +61,7 @@ class SweepConfig(Frozen):
     @model_validator(mode="after")
     def _resolved_and_checked(self) -> Self:
         if not self.network.layers:
-            layers = default_layers(self.task.n_pixels)
+            layers = default_layers(self.task.n_pixels, self.task.n_outputs)
             # The model is frozen for its users; here it is still being made.
             object.__setattr__(self, "network", self.network.model_copy(update={"layers": layers}))
         raise_any(section_faults(dict(self)))
@@ -75,7 +75,7 @@ class SweepConfig(Frozen):
         Values may lie outside the space. Raises ConfigError with all faults, "params.gamma" etc.
         """
         given = self.space.with_constants({name: _plain(value) for name, value in params.items()})
-        raise_any(param_faults(given, self.network.layers))
+        raise_any(param_faults(given, self.network.layers, self.task))
         if given.get("L", 0) == 0:
             given = {name: value for name, value in given.items() if name in PLAIN}
         training = self.training.model_dump(
@@ -86,14 +86,17 @@ class SweepConfig(Frozen):
             task=self.task,
             layers=self.network.layers,
             activation=self.network.activation,
+            loss=self.network.loss or default_loss(self.task),
             budget_cost=self.training.budget_cost,
             budget_s=self.training.budget_s,
             target=self.stopping.target,
+            accuracy=self.stopping.accuracy,
             on_target=self.stopping.on_target,
             evaluations_per_decade=self.training.evaluations_per_decade,
             seed=seed,
             threads=math.ceil(self.resources.cpus_per_trial),
             device="cuda" if self.resources.gpus_per_trial > 0 else "cpu",
+            precision=self.training.precision,
         )
 
     def to_yaml(self) -> str:

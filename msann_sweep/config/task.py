@@ -14,11 +14,7 @@ def _as_path(given: object) -> object:
     return Path(given).expanduser() if isinstance(given, str) and given else given
 
 
-class MnistTask(Frozen):
-    """Autoencoding MNIST, padded to 32×32 pixels in [0, 1]."""
-
-    kind: Literal["mnist"] = "mnist"
-    """Autoencoding MNIST."""
+class _MnistTask(Frozen):
     data_dir: Annotated[Path, BeforeValidator(_as_path)] | None = None
     """Directory with the four idx files; null: MSANN_DATA_DIR, the cache, or a download."""
     validation: Annotated[int, Field(ge=1)] | None = None
@@ -28,6 +24,30 @@ class MnistTask(Frozen):
     def n_pixels(self) -> int:
         """Length of the vectors: 1024."""
         return 1024
+
+
+class MnistTask(_MnistTask):
+    """Autoencoding MNIST, padded to 32×32 pixels in [0, 1]."""
+
+    kind: Literal["mnist"] = "mnist"
+    """Autoencoding MNIST."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs of the network: the pixels again."""
+        return self.n_pixels
+
+
+class MnistLabelsTask(_MnistTask):
+    """Telling MNIST's ten digits apart; the output layer is not coarsened."""
+
+    kind: Literal["mnist_labels"] = "mnist_labels"
+    """Classifying MNIST."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs of the network: the classes."""
+        return 10
 
 
 class _ObjectTask(Frozen):
@@ -40,6 +60,11 @@ class _ObjectTask(Frozen):
     def n_pixels(self) -> int:
         """Length of the vectors: 2^n."""
         return 1 << self.n
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs of the network: the pixels again."""
+        return self.n_pixels
 
 
 class OneObjectTask(_ObjectTask):
@@ -56,4 +81,6 @@ class TwoObjectTask(_ObjectTask):
     """Denoising vectors with two objects."""
 
 
-Task = Annotated[MnistTask | OneObjectTask | TwoObjectTask, Field(discriminator="kind")]
+Task = Annotated[
+    MnistTask | MnistLabelsTask | OneObjectTask | TwoObjectTask, Field(discriminator="kind")
+]

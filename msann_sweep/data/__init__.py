@@ -1,6 +1,6 @@
 """Data of the tasks: one object, two objects, MNIST; drawn at any level of a hierarchy."""
 
-from msann_sweep.data.feed import Feed, ImageFeed, ObjectFeed
+from msann_sweep.data.feed import Feed, ImageFeed, LabelFeed, ObjectFeed
 from msann_sweep.data.idx import read_file, read_idx
 from msann_sweep.data.mnist import BundledDataWarning, Mnist, load_mnist
 from msann_sweep.data.objects import sample_starts
@@ -9,6 +9,7 @@ __all__ = [
     "BundledDataWarning",
     "Feed",
     "ImageFeed",
+    "LabelFeed",
     "Mnist",
     "ObjectFeed",
     "load_mnist",

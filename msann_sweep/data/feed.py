@@ -46,12 +46,13 @@ class Feed(Protocol):
         """Inputs and targets, float32 (batch_size, n_units) each: means over the aggregates.
 
         ``n_units == n_pixels`` gives the pixels. Both may be one tensor: do not write to them.
+        Labels, where they are learnt, have no levels: targets are then (batch_size, n_classes).
         Raises DataError unless ``n_units`` divides ``n_pixels``.
         """
         ...
 
     def validation(self) -> tuple[Tensor, Tensor]:
-        """Inputs and targets, float32 (V, n_pixels) each; the same at every call."""
+        """Inputs and targets as `draw` at the pixels' level; the same at every call."""
         ...
 
 
@@ -87,6 +88,7 @@ class ImageFeed:
         order = None if order is None else _checked(order, self.n_pixels)
         self._train = _ordered(train, order).to(device)
         self._validation_pixels = _ordered(validation, order).to(device)
+        self.device = self._train.device
         self._levels = {self.n_pixels: self._train}
         self._validation: Tensor | None = None
 
@@ -94,19 +96,61 @@ class ImageFeed:
         self, batch_size: int, generator: torch.Generator, n_units: int
     ) -> tuple[Tensor, Tensor]:
         """A batch of images drawn uniformly with replacement; see `Feed.draw`."""
+        means = self.images(self.choose(batch_size, generator), n_units)
+        return means, means
+
+    def choose(self, count: int, generator: torch.Generator) -> Tensor:
+        """Numbers of train images, uniform with replacement, int64 (count,)."""
+        return torch.randint(len(self._train), (count,), generator=generator, device=self.device)
+
+    def images(self, rows: Tensor, n_units: int) -> Tensor:
+        """These train images' means over aggregates, float32 (len(rows), n_units)."""
         size = aggregate_size(self.n_pixels, n_units)
         if n_units not in self._levels:
             self._levels[n_units] = restricted_sums(self._train, n_units, 255)
-        sums = self._levels[n_units]
-        rows = torch.randint(len(sums), (batch_size,), generator=generator, device=sums.device)
-        means = sums.index_select(0, rows).to(torch.float32).mul_(1 / (255 * size))
-        return means, means
+        sums = self._levels[n_units].index_select(0, rows)
+        return sums.to(torch.float32).mul_(1 / (255 * size))
 
     def validation(self) -> tuple[Tensor, Tensor]:
         """All validation images; see `Feed.validation`."""
         if self._validation is None:
             self._validation = self._validation_pixels.to(torch.float32).mul_(1 / 255)
         return self._validation, self._validation
+
+
+class LabelFeed:
+    """A classifier's batches: images of an `ImageFeed`, and their labels one-hot.
+
+    ``train`` (N,) and ``validation`` (V,) are whole numbers below ``n_classes``, in the order of
+    the images.
+    """
+
+    def __init__(
+        self,
+        images: ImageFeed,
+        train: NDArray[np.uint8],
+        validation: NDArray[np.uint8],
+        n_classes: int,
+    ) -> None:
+        self.n_pixels = images.n_pixels
+        self._images = images
+        # One row a class, so that a batch's targets are looked up, not made.
+        self._one_hot = torch.eye(n_classes, device=images.device)
+        self._train = torch.tensor(train, dtype=torch.int64, device=images.device)
+        self._validation = torch.tensor(validation, dtype=torch.int64, device=images.device)
+
+    def draw(
+        self, batch_size: int, generator: torch.Generator, n_units: int
+    ) -> tuple[Tensor, Tensor]:
+        """Images drawn uniformly with replacement, (batch_size, n_units), and their labels."""
+        rows = self._images.choose(batch_size, generator)
+        labels = self._train.index_select(0, rows)
+        return self._images.images(rows, n_units), self._one_hot.index_select(0, labels)
+
+    def validation(self) -> tuple[Tensor, Tensor]:
+        """All validation images and their labels; see `Feed.validation`."""
+        inputs, _ = self._images.validation()
+        return inputs, self._one_hot.index_select(0, self._validation)
 
 
 class ObjectFeed:

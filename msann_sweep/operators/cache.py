@@ -7,6 +7,7 @@ beside their place and moved there, so that any number of processes may share a 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -15,6 +16,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import networkx as nx
 import numpy as np
@@ -39,17 +41,18 @@ class OperatorCache:
         strategy: str,
         seed: int = 0,
         graphs: Mapping[int, nx.Graph] | None = None,
+        kept: Sequence[int] = (),
     ) -> OperatorSet:
         """The set for these arguments of :func:`build_operators`, from disk if it is there.
 
         Raises OperatorError as that function does, and OSError when the folder cannot be written.
         """
-        key = operator_key(layers, L, strategy, seed, graphs_digest(graphs or {}))
+        key = operator_key(layers, L, strategy, seed, graphs_digest(graphs or {}), kept)
         stored = self._load(key)
         if stored is not None:
             self.loaded += 1
             return stored
-        operators = build_operators(layers, L, strategy, seed, graphs)
+        operators = build_operators(layers, L, strategy, seed, graphs, kept)
         self.built += 1
         self._store(operators)
         return operators
@@ -64,9 +67,11 @@ class OperatorCache:
         except FileNotFoundError:
             return None
         if digest.decode(errors="replace") == hashlib.sha256(content).hexdigest():
-            operators = _decode(content)
-            if operators.key == key:
-                return operators
+            # What another version wrote, or nobody of ours, is as good as not there.
+            with contextlib.suppress(KeyError, ValueError, TypeError, OSError, BadZipFile):
+                operators = _decode(content)
+                if operators.key == key:
+                    return operators
         self.rejected += 1
         return None
 
@@ -92,6 +97,7 @@ def _encode(operators: OperatorSet) -> bytes:
         "strategy": operators.strategy,
         "seed": operators.seed,
         "graphs": operators.graphs,
+        "kept": operators.kept,
         "operators": described,
         "chains": [[distinct[id(each)] for each in chain] for chain in operators.operators],
     }
@@ -105,8 +111,8 @@ def _decode(content: bytes) -> OperatorSet:
         header = json.loads(str(archive["header"]))
         known = [_restore(each, archive) for each in header["operators"]]
     chains = tuple(tuple(known[index] for index in chain) for chain in header["chains"])
-    layers = tuple(header["layers"])
-    return OperatorSet(layers, header["strategy"], header["seed"], chains, header["graphs"])
+    layers, kept = tuple(header["layers"]), tuple(header["kept"])
+    return OperatorSet(layers, header["strategy"], header["seed"], chains, header["graphs"], kept)
 
 
 def _describe(operator: Operator, arrays: dict[str, Any]) -> list[Any]:

@@ -16,17 +16,23 @@ from msann_sweep.errors import OperatorError
 from msann_sweep.operators.graphs import adjacency
 from msann_sweep.operators.operator import Aggregation, Identity, IntArray, Operator
 
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
 
 
 def operator_key(
-    layers: Sequence[int], L: int, strategy: str, seed: int, graphs: str | None = None
+    layers: Sequence[int],
+    L: int,
+    strategy: str,
+    seed: int,
+    graphs: str | None = None,
+    kept: Sequence[int] = (),
 ) -> str:
     """Content key of an operator set: equal keys mean equal operators, on any machine.
 
-    ``graphs`` is the digest of the graphs it is made from, if any, see :func:`graphs_digest`.
+    ``graphs`` is the digest of the graphs it is made from, if any, see :func:`graphs_digest`;
+    ``kept`` are the layers that are not coarsened.
     """
-    recipe = [list(layers), L, strategy, seed, RECIPE_VERSION, graphs]
+    recipe = [list(layers), L, strategy, seed, RECIPE_VERSION, graphs, list(kept)]
     return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
 
 
@@ -53,6 +59,7 @@ class OperatorSet:
     seed: int
     operators: tuple[tuple[Operator, ...], ...]
     graphs: str | None = None
+    kept: tuple[int, ...] = ()
 
     @property
     def L(self) -> int:
@@ -62,7 +69,7 @@ class OperatorSet:
     @property
     def key(self) -> str:
         """Content key, see :func:`operator_key`."""
-        return operator_key(self.layers, self.L, self.strategy, self.seed, self.graphs)
+        return operator_key(self.layers, self.L, self.strategy, self.seed, self.graphs, self.kept)
 
     @cached_property
     def sizes(self) -> tuple[tuple[int, ...], ...]:
@@ -91,7 +98,7 @@ class OperatorSet:
         if not 0 <= L <= self.L:
             raise OperatorError(f"operator set {self.key}: depth {L} asked; allowed: 0 to {self.L}")
         chains = tuple(chain[:L] for chain in self.operators)
-        return OperatorSet(self.layers, self.strategy, self.seed, chains, self.graphs)
+        return OperatorSet(self.layers, self.strategy, self.seed, chains, self.graphs, self.kept)
 
     def folded_order(self, layer: int) -> IntArray | None:
         """Order of a layer's units that turns every level's aggregates into residue classes.

@@ -111,33 +111,45 @@ def build_operators(
     strategy: str,
     seed: int = 0,
     graphs: Mapping[int, nx.Graph] | None = None,
+    kept: Sequence[int] = (),
 ) -> OperatorSet:
     """Operators of a hierarchy of depth L over ``layers`` (units per layer, powers of two).
 
-    Every level halves every layer; a layer of one unit stays as it is. ``seed`` matters to the
-    random strategies only, and a level's operator does not depend on L. Strategy "learned_graph"
+    Every level halves every layer; a layer of one unit stays as it is, and so does any whose number
+    is in ``kept`` (a classifier's output): its P is the identity. ``seed`` matters to the random
+    strategies only, and a level's operator does not depend on L. Strategy "learned_graph"
     aggregates the layers that ``graphs`` has a graph for (by layer number, one vertex a unit) along
     its heaviest edges, the others as "path". Raises OperatorError for an unknown strategy, a layer
     size that is no power of two (at L > 0), an L beyond the level where the largest layer has one
     unit, or graphs that do not fit.
     """
-    _check(layers, L, strategy, graphs)
+    _check(layers, L, strategy, graphs, kept)
     graphs = dict(graphs or {})
     build = STRATEGIES.get(strategy, path)
     built: dict[tuple[int, int], Operator] = {}
-    for size in set(layers):
+    for size in {size for layer, size in enumerate(layers) if layer not in kept}:
         for level in range(L):
             n_units = max(size >> level, 1)
             rng = np.random.default_rng([seed, size, level])
             built[size, level] = build(n_units, level, rng) if n_units > 1 else Identity(1)
-    chains = [tuple(built[size, level] for level in range(L)) for size in layers]
+    chains = [
+        () if layer in kept else tuple(built[size, level] for level in range(L))
+        for layer, size in enumerate(layers)
+    ]
     for layer, graph in graphs.items():
         chains[layer] = graph_aggregations(graph, L)
-    return OperatorSet(tuple(layers), strategy, seed, tuple(chains), graphs_digest(graphs))
+    for layer in kept:
+        chains[layer] = (Identity(layers[layer]),) * L
+    digest = graphs_digest(graphs)
+    return OperatorSet(tuple(layers), strategy, seed, tuple(chains), digest, tuple(sorted(kept)))
 
 
 def _check(
-    layers: Sequence[int], L: int, strategy: str, graphs: Mapping[int, nx.Graph] | None
+    layers: Sequence[int],
+    L: int,
+    strategy: str,
+    graphs: Mapping[int, nx.Graph] | None,
+    kept: Sequence[int],
 ) -> None:
     if strategy not in (*STRATEGIES, LEARNED):
         allowed = ", ".join((*STRATEGIES, LEARNED))
@@ -146,10 +158,16 @@ def _check(
         raise OperatorError(
             f"layers: got {list(layers)}; allowed: one size of at least 1 per layer"
         )
-    odd = [size for size in layers if size & (size - 1)]
+    if any(not 0 <= layer < len(layers) for layer in kept) or len(set(kept)) == len(layers):
+        raise OperatorError(
+            f"kept: got layers {list(kept)} of {list(layers)}; "
+            f"allowed: some, not all, of 0 to {len(layers) - 1}"
+        )
+    coarsened = [size for layer, size in enumerate(layers) if layer not in kept]
+    odd = [size for size in coarsened if size & (size - 1)]
     if L > 0 and odd:
         raise OperatorError(f"layers: got sizes {odd}; allowed at L > 0: powers of two")
-    deepest = max(layers).bit_length() - 1
+    deepest = max(coarsened).bit_length() - 1
     if not 0 <= L <= deepest:
         raise OperatorError(f"L: got {L}; allowed for layers {list(layers)}: 0 to {deepest}")
     if (strategy == LEARNED) != bool(graphs):

@@ -13,7 +13,7 @@ from typing import Any
 import ray
 from ray import tune
 
-from msann_sweep.config import MnistTask, SweepConfig, describe
+from msann_sweep.config import MnistLabelsTask, MnistTask, SweepConfig, describe
 from msann_sweep.data import Mnist
 from msann_sweep.errors import StorageError, SweepError
 from msann_sweep.sweep import cluster
@@ -118,7 +118,7 @@ def make_storage(config: SweepConfig) -> None:
 
 def describe_data(config: SweepConfig, data: Mnist | None) -> dict[str, Any]:
     """Name, digest, source and a description in words of what a sweep is trained on."""
-    if isinstance(config.task, MnistTask) and data is not None:
+    if isinstance(config.task, MnistTask | MnistLabelsTask) and data is not None:
         few = config.task.validation
         subset = f" ({few:,} of them, drawn once)" if few else ""
         return {

@@ -33,11 +33,12 @@ class OperatorRequest:
     strategy: str
     seed: int
     graphs: Mapping[int, nx.Graph] | None = None
+    kept: tuple[int, ...] = ()
 
     @property
     def key(self) -> str:
         digest = graphs_digest(self.graphs or {})
-        return operator_key(self.layers, self.L, self.strategy, self.seed, digest)
+        return operator_key(self.layers, self.L, self.strategy, self.seed, digest, self.kept)
 
 
 class OperatorBuilder:
@@ -49,7 +50,12 @@ class OperatorBuilder:
     def build(self, request: OperatorRequest) -> OperatorSet:
         """The operator set; Ray keeps it in the object store."""
         return self.cache.get(
-            request.layers, request.L, request.strategy, request.seed, request.graphs
+            request.layers,
+            request.L,
+            request.strategy,
+            request.seed,
+            request.graphs,
+            request.kept,
         )
 
     def solve(self, method: Callable[[Any], Any], start: Any) -> Any:
@@ -93,10 +99,12 @@ class OperatorRegistry:
         self.references: dict[str, Any] = {}
         self.served = 0
 
-    def request(self, layers: Sequence[int], strategy: str, seed: int) -> list[Any]:
+    def request(
+        self, layers: Sequence[int], strategy: str, seed: int, kept: tuple[int, ...]
+    ) -> list[Any]:
         """The reference to the set for these arguments, in a list so that Ray leaves it alone."""
         graphs = self.graphs if strategy == LEARNED else None
-        wanted = OperatorRequest(tuple(layers), self.depth, strategy, seed, graphs)
+        wanted = OperatorRequest(tuple(layers), self.depth, strategy, seed, graphs, kept)
         if wanted.key not in self.references:
             self.references[wanted.key] = next(self.builders).build.remote(wanted)
         self.served += 1
@@ -126,14 +134,17 @@ class SharedOperators:
         actor: Any = ray.remote(OperatorRegistry)
         n_builders = config.resources.operator_actors
         shared = cls(actor.options(num_cpus=0).remote(depth, n_builders, folder, graphs))
+        kept = config.trial({"L": 0}).kept_layers
         for strategy in strategies:
             for seed in range(config.search.seed, config.search.seed + config.search.seeds):
-                shared.registry.request.remote(config.network.layers, strategy, seed)
+                shared.registry.request.remote(config.network.layers, strategy, seed, kept)
         return shared
 
     def fetch(self, trial: TrialConfig) -> OperatorSet:
         """The operators of a trial, read from shared memory."""
-        request = self.registry.request.remote(trial.layers, trial.prolongation, trial.seed)
+        request = self.registry.request.remote(
+            trial.layers, trial.prolongation, trial.seed, trial.kept_layers
+        )
         (reference,) = ray.get(request)
         operators: OperatorSet = ray.get(reference)
         return operators.truncated(trial.L)

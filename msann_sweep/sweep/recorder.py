@@ -103,7 +103,8 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
         self.last[trial_id] = result
         if result["evaluation"] != len(curve):
             return
-        row: Row = {name: result[name] for name in ROW_FIELDS}  # type: ignore[assignment]  # exactly Row's fields
+        known = {name: result[name] for name in ROW_FIELDS if name in result}
+        row: Row = known  # type: ignore[assignment]  # exactly Row's fields
         curve.append(row)
         self.directory.add_rows(trial_id, [row])
         self.tracker.add_row(record.run_id, row)
@@ -133,6 +134,7 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
         record.result = summarise(
             self.curves[trial_id],
             target=trial.target,
+            accuracy=trial.accuracy,
             params=trial.params(),
             seed=trial.seed,
             status=status,

@@ -33,10 +33,10 @@ from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 FLUSH_INTERVAL_S = 2.0
-# MLflow takes at most 1,000 metrics at once, and every row is four of them.
+# MLflow takes at most 1,000 metrics at once, and every row is five of them at most.
 ROWS_PER_BATCH = 200
 CONNECT_TIMEOUT_S = 5
-CURVE_METRICS = ("val_mse", "cost", "wall_s", "level")
+CURVE_METRICS = ("val_mse", "val_accuracy", "cost", "wall_s", "level")
 RESULT_METRICS = (
     "initial_mse",
     "final_mse",
@@ -248,6 +248,7 @@ def _curve_metrics(rows: Sequence[Row]) -> list[Metric]:
         Metric(name, float(row[name]), now_ms, round(row["cost"]))  # type: ignore[literal-required]  # names of Row
         for row in rows
         for name in CURVE_METRICS
+        if name in row
     ]
 
 

@@ -66,6 +66,7 @@ class MsannTrial(tune.Trainable):
         standing = summarise(
             trainer.curve,
             target=trainer.config.target,
+            accuracy=trainer.config.accuracy,
             params={},
             seed=0,
             status="",

@@ -30,6 +30,12 @@ class CostMeter:
         self.steps_per_level[level] += 1
         self._weighted_steps += self.parameters[level]
 
+    def load(self, steps_per_level: Sequence[int]) -> None:
+        """Go on from so many steps."""
+        self.steps_per_level = list(steps_per_level)
+        pairs = zip(self.steps_per_level, self.parameters, strict=True)
+        self._weighted_steps = sum(steps * parameters for steps, parameters in pairs)
+
     @property
     def cost(self) -> float:
         """C(t): summed over all steps so far, from integers, so that no rounding accumulates."""

@@ -1,14 +1,15 @@
-"""A chain of dense sigmoid layers with a hand-written backward pass, free of allocation.
+"""A chain of dense layers with a hand-written backward pass, free of allocation.
 
-At a coarse level the activation is φ(z) = a σ(z/a) with a = √(aggregate size) per layer, so that
-the network equals the fine one on functions constant over aggregates. The kernels keep u = h/a,
-whose scale factors ride in the matrix products; at level 0 every a is 1.
+At a coarse level the activation is a φ(z/a) with a = √(aggregate size) per layer, so that the
+network equals the fine one on functions constant over aggregates. The kernels keep u = h/a, whose
+scale factors ride in the matrix products; at level 0, and for layers not coarsened, a is 1.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -27,12 +28,71 @@ def parameter_views(flat: Tensor, sizes: Sequence[int]) -> tuple[list[Tensor], l
     return weights, biases
 
 
-def predict(parameters: Tensor, sizes: Sequence[int], inputs: Tensor) -> Tensor:
+Apply = Callable[[Tensor], Tensor]
+
+
+def _sigmoid_backward(delta: Tensor, u: Tensor) -> None:
+    torch.ops.aten.sigmoid_backward.grad_input(delta, u, grad_input=delta)
+
+
+def _tanh_backward(delta: Tensor, u: Tensor) -> None:
+    torch.ops.aten.tanh_backward.grad_input(delta, u, grad_input=delta)
+
+
+def _relu_backward(delta: Tensor, u: Tensor) -> None:
+    torch.ops.aten.threshold_backward.grad_input(delta, u, 0, grad_input=delta)
+
+
+def _softmax(z: Tensor) -> Tensor:
+    return torch.softmax(z, dim=1, out=z)
+
+
+ACTIVATIONS: dict[str, tuple[Apply, Callable[[Tensor, Tensor], None]]] = {
+    "sigmoid": (torch.sigmoid_, _sigmoid_backward),
+    "tanh": (torch.tanh_, _tanh_backward),
+    "relu": (torch.relu_, _relu_backward),
+}
+"""In place: φ(z), and dE/du times φ' in terms of u = φ(z)."""
+
+OUTPUTS: dict[str, Apply] = {
+    "mse": torch.sigmoid_,
+    "binary_cross_entropy": torch.sigmoid_,
+    "cross_entropy": _softmax,
+}
+"""The output layer's activation that goes with each loss."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What kind of chain it is: the hidden layers' activation, and the loss."""
+
+    activation: str = "sigmoid"
+    loss: str = "mse"
+
+
+SIGMOID_MSE = Form()
+
+
+def predict(
+    parameters: Tensor, sizes: Sequence[int], inputs: Tensor, form: Form = SIGMOID_MSE
+) -> Tensor:
     """Outputs of the finest network, shape (B, n_out), for any number of inputs (B, n_in)."""
+    apply, _ = ACTIVATIONS[form.activation]
+    *hidden, last = zip(*parameter_views(parameters, sizes), strict=True)
     h = inputs
-    for W, b in zip(*parameter_views(parameters, sizes), strict=True):
-        h = torch.addmm(b, h, W).sigmoid_()
-    return h
+    for W, b in hidden:
+        h = apply(torch.addmm(b, h, W))
+    W, b = last
+    return OUTPUTS[form.loss](torch.addmm(b, h, W))
+
+
+def losses(outputs: Tensor, targets: Tensor, loss: str) -> Tensor:
+    """The loss of every output, (B, n_out), whose mean (cross-entropy: sum over outputs) counts."""
+    if loss == "mse":
+        return (outputs - targets).square_()
+    if loss == "binary_cross_entropy":
+        return torch.nn.functional.binary_cross_entropy(outputs, targets, reduction="none")
+    return outputs.clamp_min(torch.finfo(outputs.dtype).tiny).log_().mul_(targets).neg_()
 
 
 class Network:
@@ -48,34 +108,56 @@ class Network:
         finest_sizes: Sequence[int],
         parameters: Tensor,
         batch_size: int,
+        form: Form = SIGMOID_MSE,
     ) -> None:
         self.sizes = tuple(sizes)
+        self.form = form
         self.parameters = parameters
         self.weights, self.biases = parameter_views(parameters, sizes)
         pairs = zip(finest_sizes, sizes, strict=True)
         self.amplitudes = [(finest / coarse) ** 0.5 for finest, coarse in pairs]
         self.batch_size = batch_size
-        self.output_scale = 2 * self.amplitudes[-1] / (batch_size * finest_sizes[-1])
+        self.output_scale = self.amplitudes[-1] / batch_size
+        if form.loss != "cross_entropy":
+            self.output_scale /= finest_sizes[-1]
         self.units = [parameters.new_empty(batch_size, n) for n in sizes[1:]]
         self.deltas = [parameters.new_empty(batch_size, n) for n in sizes[1:]]
 
     def propagate(self, inputs: Tensor, targets: Tensor) -> None:
         """Fill ``units`` (u per layer) and ``deltas`` (dE/dz per layer) for one batch.
 
-        ``inputs`` and ``targets`` are aggregate means, shape (B, n). E is the squared error
-        summed over the coarse outputs h, over B times the finest output size (eq. 3.13's E).
+        ``inputs`` and ``targets`` are aggregate means, shape (B, n). E is the loss summed over the
+        coarse outputs h, over B times the finest output size (eq. 3.13's E); cross-entropy is
+        summed over the classes and averaged over the batch only.
         """
+        u = self.forward(inputs)
+        error = torch.sub(u, targets, out=self.deltas[-1])
+        if self.form.loss == "mse":
+            _sigmoid_backward(error, u)
+            error.mul_(2 * self.output_scale)
+        else:
+            error.mul_(self.output_scale)
+        _, backward = ACTIVATIONS[self.form.activation]
+        for j in range(len(self.weights) - 1, 0, -1):
+            delta = torch.mm(self.deltas[j], self.weights[j].T, out=self.deltas[j - 1])
+            backward(delta, self.units[j - 1])
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Fill ``units`` for one batch of aggregate means, (B, n_in); returns the last of them."""
+        apply, _ = ACTIVATIONS[self.form.activation]
+        last = len(self.weights) - 1
         u = inputs
         for j, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             a_in, a_out = self.amplitudes[j : j + 2]
-            torch.addmm(b, u, W, beta=1 / a_out, alpha=a_in / a_out, out=self.units[j])
-            u = self.units[j].sigmoid_()
-        error = torch.sub(u, targets, out=self.deltas[-1])
-        torch.ops.aten.sigmoid_backward.grad_input(error, u, grad_input=error)
-        error.mul_(self.output_scale)
-        for j in range(len(self.weights) - 1, 0, -1):
-            delta = torch.mm(self.deltas[j], self.weights[j].T, out=self.deltas[j - 1])
-            torch.ops.aten.sigmoid_backward.grad_input(delta, self.units[j - 1], grad_input=delta)
+            z = torch.addmm(b, u, W, beta=1 / a_out, alpha=a_in / a_out, out=self.units[j])
+            u = apply(z) if j < last else OUTPUTS[self.form.loss](z)
+        return u
+
+    def loss(self, inputs: Tensor, targets: Tensor) -> float:
+        """Mean loss over a batch of aggregate means, in the form's own loss."""
+        each = losses(self.forward(inputs), targets, self.form.loss)
+        count = len(each) if self.form.loss == "cross_entropy" else each.numel()
+        return float(each.sum() / count)
 
     def gradient(self, inputs: Tensor, gradient: Sequence[tuple[Tensor, Tensor]]) -> None:
         """Write dE/dW and dE/db of the batch last propagated into ``gradient``'s views."""

@@ -6,14 +6,16 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class Row(TypedDict):
     """One evaluation on the validation set.
 
-    ``cost`` is in finest-level training examples, ``wall_s`` in seconds of training (evaluations
-    excluded), ``level`` the level last trained at, ``steps_per_level`` all steps so far.
+    ``val_mse`` is the mean squared error, or the mean of the loss that the network has instead;
+    ``val_accuracy``, where labels are learnt, the share of examples told right. ``cost`` is in
+    finest-level training examples, ``wall_s`` in seconds of training (evaluations excluded),
+    ``level`` the level last trained at, ``steps_per_level`` all steps so far.
     """
 
     val_mse: float
@@ -21,6 +23,7 @@ class Row(TypedDict):
     wall_s: float
     level: int
     steps_per_level: list[int]
+    val_accuracy: NotRequired[float]
 
 
 @dataclass(frozen=True)
@@ -31,18 +34,29 @@ class Crossing:
     wall_s: float
 
 
-def find_crossing(curve: Sequence[Row], target: float) -> Crossing | None:
-    """First crossing of ``target`` × the first row's MSE, or None if there is none.
+def has_reached(row: Row, first: Row, target: float, accuracy: float | None = None) -> bool:
+    """Whether a row is at ``target`` × the first row's MSE, or at ``accuracy`` if that is given."""
+    if accuracy is not None:
+        return row["val_accuracy"] >= accuracy
+    return row["val_mse"] <= target * first["val_mse"]
 
-    Between the two evaluations around it, log MSE is taken to be linear in cost and in seconds.
+
+def find_crossing(
+    curve: Sequence[Row], target: float, accuracy: float | None = None
+) -> Crossing | None:
+    """First crossing of the target, see :func:`has_reached`, or None if there is none.
+
+    Between the two evaluations around it, log MSE (or accuracy) is taken to be linear in cost and
+    in seconds.
     """
-    if not curve:
-        return None
-    threshold = target * curve[0]["val_mse"]
     for before, after in itertools.pairwise(curve):
-        if after["val_mse"] <= threshold:
-            drop = math.log(before["val_mse"] / max(after["val_mse"], 1e-300))
-            share = math.log(before["val_mse"] / threshold) / drop
+        if has_reached(after, curve[0], target, accuracy):
+            if accuracy is not None:
+                gain = after["val_accuracy"] - before["val_accuracy"]
+                share = (accuracy - before["val_accuracy"]) / gain if gain > 0 else 0.0
+            else:
+                drop = math.log(before["val_mse"] / max(after["val_mse"], 1e-300))
+                share = math.log(before["val_mse"] / (target * curve[0]["val_mse"])) / drop
             return Crossing(
                 cost=before["cost"] + share * (after["cost"] - before["cost"]),
                 wall_s=before["wall_s"] + share * (after["wall_s"] - before["wall_s"]),
@@ -89,9 +103,13 @@ def summarise(
     status: str,
     stop_reason: str,
     message: str | None = None,
+    accuracy: float | None = None,
 ) -> TrialResult:
-    """The result that a curve of evaluations amounts to; ``target`` is a share of the first MSE."""
-    crossing = find_crossing(curve, target)
+    """The result that a curve of evaluations amounts to; ``target`` is a share of the first MSE.
+
+    Where ``accuracy`` is given it is the target, and ``cost_to_tenth`` the cost to it.
+    """
+    crossing = find_crossing(curve, target, accuracy)
     last = curve[-1] if curve else None
     return TrialResult(
         params=params,

@@ -26,14 +26,17 @@ def cycle_schedule(gamma: int, L: int) -> list[int]:
     return visits
 
 
-def training_schedule(gamma: int, L: int, k: int, cascade: int) -> Iterator[tuple[int, int]]:
+def training_schedule(
+    gamma: int, L: int, k: int, cascade: int | str
+) -> Iterator[tuple[int, int | None]]:
     """Endless (level, batches) pairs: the cascadic start, then cycle after cycle.
 
-    The start is ``cascade`` batches at each level from the coarsest to level 1.
+    The start is ``cascade`` batches at each level from the coarsest to level 1; with "auto" their
+    number is None: until the level's loss stalls.
     """
-    if cascade > 0:
+    if cascade == "auto" or int(cascade) > 0:
         for level in range(L, 0, -1):
-            yield level, cascade
+            yield level, None if cascade == "auto" else int(cascade)
     cycle = cycle_schedule(gamma, L)
     while True:
         for level in cycle:

@@ -6,12 +6,19 @@ Both keep Θ (eq. 3.6) composed: the parts θ⁽ˡ⁾ are never needed apart fro
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 
 from msann_sweep.operators import OperatorSet
-from msann_sweep.training.network import Network, new_parameters, parameter_views
+from msann_sweep.training.network import (
+    SIGMOID_MSE,
+    Form,
+    Network,
+    new_parameters,
+    parameter_views,
+)
 from msann_sweep.training.optimizer import Optimizer
 from msann_sweep.training.transfer import FoldTransfer, transfer_to_finest
 
@@ -28,11 +35,12 @@ class Stepper(ABC):
         theta: Tensor,
         optimizers: Sequence[Optimizer],
         batch_size: int,
+        form: Form = SIGMOID_MSE,
     ) -> None:
         self.sizes = operators.sizes
         self.theta = theta
         self.optimizers = optimizers
-        self.finest = Network(self.sizes[0], self.sizes[0], theta, batch_size)
+        self.finest = Network(self.sizes[0], self.sizes[0], theta, batch_size, form)
         self.level = 0
 
     @abstractmethod
@@ -48,8 +56,27 @@ class Stepper(ABC):
         """One smoothing step on a batch of aggregate means, shape (B, resolution())."""
 
     @abstractmethod
+    def loss(self, inputs: Tensor, targets: Tensor) -> float:
+        """Mean loss of the present level on a batch as for :meth:`step`; trains nothing."""
+
+    @abstractmethod
     def composed(self) -> Tensor:
         """Θ with everything trained so far, flat; looking at it changes nothing."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that further steps depend on; tensors are not copied."""
+        return {
+            "level": self.level,
+            "theta": self.theta,
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on as the stepper went whose state this is."""
+        self.level = state["level"]
+        self.theta.copy_(state["theta"])
+        for optimizer, slots in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(slots)
 
 
 class ExactStepper(Stepper):
@@ -64,8 +91,9 @@ class ExactStepper(Stepper):
         theta: Tensor,
         optimizers: Sequence[Optimizer],
         batch_size: int,
+        form: Form = SIGMOID_MSE,
     ) -> None:
-        super().__init__(operators, theta, optimizers, batch_size)
+        super().__init__(operators, theta, optimizers, batch_size, form)
         levels = range(1, operators.L + 1)
         self.gradients = [new_parameters(sizes, theta) for sizes in self.sizes]
         self.transfers = {level: transfer_to_finest(operators, level, theta) for level in levels}
@@ -82,26 +110,46 @@ class ExactStepper(Stepper):
 
     def step(self, inputs: Tensor, targets: Tensor) -> None:
         self.finest.propagate(inputs, targets)
-        gradient = self.gradients[self.level]
-        views = list(zip(*parameter_views(gradient, self.sizes[self.level]), strict=True))
-        if self.level == 0:
+        self._find_update(self.level, inputs)
+        self._apply_update(self.level)
+
+    def step_all(self, inputs: Tensor, targets: Tensor) -> None:
+        """One step of every level at once, on the same batch (Section 4.4's control)."""
+        self.finest.propagate(inputs, targets)
+        levels = range(len(self.sizes))
+        for level in levels:
+            self._find_update(level, inputs)
+        for level in levels:
+            self._apply_update(level)
+
+    def _find_update(self, level: int, inputs: Tensor) -> None:
+        gradient = self.gradients[level]
+        views = list(zip(*parameter_views(gradient, self.sizes[level]), strict=True))
+        if level == 0:
             self.finest.gradient(inputs, views)
         else:
-            self._restricted_gradient(inputs, views)
-        self.optimizers[self.level].step(gradient)
-        if self.level == 0:
-            self.theta.add_(gradient)
-        else:
-            self.transfers[self.level].add_prolonged(self.theta, gradient)
+            self._restricted_gradient(level, inputs, views)
+        self.optimizers[level].step(gradient)
 
-    def _restricted_gradient(self, inputs: Tensor, views: Sequence[tuple[Tensor, Tensor]]) -> None:
-        transfer, buffers = self.transfers[self.level], self.restricted[self.level]
+    def _apply_update(self, level: int) -> None:
+        if level == 0:
+            self.theta.add_(self.gradients[0])
+        else:
+            self.transfers[level].add_prolonged(self.theta, self.gradients[level])
+
+    def _restricted_gradient(
+        self, level: int, inputs: Tensor, views: Sequence[tuple[Tensor, Tensor]]
+    ) -> None:
+        transfer, buffers = self.transfers[level], self.restricted[level]
         for j, (dV, dc) in enumerate(views):
             h = inputs if j == 0 else self.finest.units[j - 1]
             h_coarse = transfer.restrict_units(h, j, out=buffers[j][0])
             delta = transfer.restrict_units(self.finest.deltas[j], j + 1, out=buffers[j + 1][1])
             dV.addmm_(h_coarse.T, delta, beta=0)
             dc.copy_(delta.sum(dim=0))
+
+    def loss(self, inputs: Tensor, targets: Tensor) -> float:
+        return self.finest.loss(inputs, targets)
 
     def composed(self) -> Tensor:
         return self.theta
@@ -121,10 +169,11 @@ class GalerkinStepper(Stepper):
         theta: Tensor,
         optimizers: Sequence[Optimizer],
         batch_size: int,
+        form: Form = SIGMOID_MSE,
     ) -> None:
-        super().__init__(operators, theta, optimizers, batch_size)
+        super().__init__(operators, theta, optimizers, batch_size, form)
         coarse = [
-            Network(sizes, self.sizes[0], new_parameters(sizes, theta), batch_size)
+            Network(sizes, self.sizes[0], new_parameters(sizes, theta), batch_size, form)
             for sizes in self.sizes[1:]
         ]
         self.networks = [self.finest, *coarse]
@@ -164,6 +213,23 @@ class GalerkinStepper(Stepper):
         network.gradient(inputs, views)
         self.optimizers[self.level].step(gradient)
         network.parameters.add_(gradient)
+
+    def loss(self, inputs: Tensor, targets: Tensor) -> float:
+        return self.networks[self.level].loss(inputs, targets)
+
+    def state_dict(self) -> dict[str, Any]:
+        visited = range(1, self.level + 1)
+        return {
+            **super().state_dict(),
+            "coarse": [self.networks[level].parameters for level in visited],
+            "on_arrival": [self.on_arrival[level] for level in visited],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        for level in range(1, self.level + 1):
+            self.networks[level].parameters.copy_(state["coarse"][level - 1])
+            self.on_arrival[level].copy_(state["on_arrival"][level - 1])
 
     def composed(self) -> Tensor:
         parameters = self.networks[self.level].parameters

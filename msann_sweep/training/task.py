@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from msann_sweep.config import MnistTask, Task, TrialConfig
-from msann_sweep.data import Feed, ImageFeed, Mnist, ObjectFeed, load_mnist
+from msann_sweep.config import MnistLabelsTask, MnistTask, Task, TrialConfig
+from msann_sweep.data import Feed, ImageFeed, LabelFeed, Mnist, ObjectFeed, load_mnist
 from msann_sweep.operators import LEARNED, OperatorSet, build_operators, correlation_graph
 
 VALIDATION_SEED = 20190115
@@ -22,12 +22,14 @@ def load_task_data(task: Task) -> Mnist | None:
 
     Raises DataError when it is missing or damaged.
     """
-    return load_mnist(task.data_dir) if isinstance(task, MnistTask) else None
+    if isinstance(task, MnistTask | MnistLabelsTask):
+        return load_mnist(task.data_dir)
+    return None
 
 
 def open_feed(task: Task, data: Mnist | None, order: Tensor | None, device: str) -> Feed:
     """The feed of a task, pixels in ``order``; its validation set is the same for every trial."""
-    if not isinstance(task, MnistTask):
+    if not isinstance(task, MnistTask | MnistLabelsTask):
         return ObjectFeed(
             task.n_pixels,
             1 if task.kind == "one_object" else 2,
@@ -37,17 +39,21 @@ def open_feed(task: Task, data: Mnist | None, order: Tensor | None, device: str)
             device=device,
         )
     data = data or load_mnist(task.data_dir)
-    validation = data.validation
+    validation, labels = data.validation, data.validation_labels
     if task.validation is not None and task.validation < len(validation):
-        rng = np.random.default_rng(VALIDATION_SEED)
-        validation = validation[rng.permutation(len(validation))[: task.validation]]
-    return ImageFeed(data.train, validation, order=order, device=device)
+        chosen = np.random.default_rng(VALIDATION_SEED).permutation(len(validation))
+        validation = validation[chosen[: task.validation]]
+        labels = labels[chosen[: task.validation]]
+    images = ImageFeed(data.train, validation, order=order, device=device)
+    if isinstance(task, MnistTask):
+        return images
+    return LabelFeed(images, data.train_labels, labels, task.n_outputs)
 
 
 def correlation_graphs(
     task: Task, data: Mnist | None, layers: Sequence[int]
 ) -> dict[int, nx.Graph]:
-    """The graph of the training inputs' correlations, for the input layer and the output layer.
+    """The graph of the training inputs' correlations, for the input layer and its reconstruction.
 
     Estimated from 4,000 training examples, the same for every trial.
     """
@@ -55,7 +61,7 @@ def correlation_graphs(
     generator = torch.Generator().manual_seed(VALIDATION_SEED)
     inputs, _ = feed.draw(GRAPH_SAMPLES, generator, layers[0])
     graph = correlation_graph(inputs.numpy())
-    return {0: graph, len(layers) - 1: graph}
+    return {0: graph, len(layers) - 1: graph} if layers[-1] == layers[0] else {0: graph}
 
 
 def trial_operators(trial: TrialConfig, data: Mnist | None) -> OperatorSet:
@@ -63,4 +69,4 @@ def trial_operators(trial: TrialConfig, data: Mnist | None) -> OperatorSet:
     learned = trial.L > 0 and trial.prolongation == LEARNED
     graphs = correlation_graphs(trial.task, data, trial.layers) if learned else None
     strategy = trial.prolongation if trial.L > 0 else "path"
-    return build_operators(trial.layers, trial.L, strategy, trial.seed, graphs)
+    return build_operators(trial.layers, trial.L, strategy, trial.seed, graphs, trial.kept_layers)

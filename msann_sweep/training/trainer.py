@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,18 +14,20 @@ from torch import Tensor
 
 from msann_sweep.config import TrialConfig
 from msann_sweep.data import Mnist
-from msann_sweep.errors import ResourceError
+from msann_sweep.errors import CheckpointError, ResourceError
 from msann_sweep.operators import OperatorSet
-from msann_sweep.training.cost import CostMeter, parameter_count
+from msann_sweep.training.cost import CostMeter
 from msann_sweep.training.initialise import initial_theta
-from msann_sweep.training.network import parameter_views, predict
-from msann_sweep.training.optimizer import OPTIMIZERS
-from msann_sweep.training.result import Row, TrialResult, summarise
+from msann_sweep.training.network import Form, losses, parameter_views, predict
+from msann_sweep.training.optimizer import new_optimizer
+from msann_sweep.training.result import Row, TrialResult, has_reached, summarise
 from msann_sweep.training.schedule import training_schedule
-from msann_sweep.training.stepper import STEPPERS
+from msann_sweep.training.stall import StallWatch
+from msann_sweep.training.stepper import STEPPERS, ExactStepper
 from msann_sweep.training.task import open_feed, trial_operators
 
 EVALUATION_CHUNK = 500
+PRECISIONS = {"float32": "highest", "tf32": "high", "bf16": "medium"}
 
 
 class Trainer:
@@ -46,7 +49,9 @@ class Trainer:
             raise ResourceError(
                 "resources.gpus_per_trial: a GPU was asked for; this machine has none"
             )
+        torch.set_float32_matmul_precision(PRECISIONS[config.precision])
         self.config = config
+        self.form = Form(config.activation, config.loss)
         self.operators = operators or trial_operators(config, data)
         like = torch.empty(0, dtype=dtype, device=config.device)
         initial_seed, batch_seed = np.random.SeedSequence(config.seed).generate_state(2)
@@ -57,17 +62,21 @@ class Trainer:
             config.learning_rate * config.level_lr_growth**level for level in range(config.L + 1)
         ]
         optimizers = [
-            OPTIMIZERS[config.optimizer](parameter_count(sizes), rate, like)
+            new_optimizer(config.optimizer, sizes, rate, like)
             for sizes, rate in zip(self.operators.sizes, rates, strict=True)
         ]
         stepper = STEPPERS[config.coarse_step]
-        self.stepper = stepper(self.operators, theta, optimizers, config.batch_size)
+        self.stepper = stepper(self.operators, theta, optimizers, config.batch_size, self.form)
         self.feed = open_feed(config.task, data, self._pixel_order(), config.device)
         self.meter = CostMeter(self.operators.sizes, config.batch_size)
         self.curve: list[Row] = []
         self.wall_s = 0.0
         self.stop_reason: str | None = None
         self.message: str | None = None
+        self.visits = 0
+        self.batches_in_visit = 0
+        self.watch: StallWatch | None = None
+        self._running_since: float | None = None
 
     def _pixel_order(self) -> Tensor | None:
         order = self.operators.folded_order(0)
@@ -75,59 +84,95 @@ class Trainer:
             return None
         return torch.from_numpy(order).long().to(self.config.device)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self, after_batch: Callable[[], None] | None = None) -> Iterator[Row]:
         """Train, yielding one row per evaluation, the first before any step.
 
         Ends by itself at the target (unless ``on_target`` is "continue"), at the budget, or when
-        the validation MSE is no longer finite; ``stop_reason`` then says which.
+        the validation MSE is no longer finite; ``stop_reason`` then says which. ``after_batch`` is
+        called between any two batches, where :meth:`state_dict` may be taken; a trainer that has
+        loaded one goes on from there.
         """
-        config, meter = self.config, self.meter
-        yield from self._evaluate()
+        config = self.config
+        if not self.curve:
+            yield from self._evaluate()
         next_cost = self._next_evaluation()
-        started = perf_counter()
+        self._start_clock()
         schedule = training_schedule(config.gamma, config.L, config.k, config.cascade)
-        for level, batches in schedule:
+        if config.schedule == "simultaneous":
+            schedule = training_schedule(0, 0, 1, 0)
+        for level, batches in islice(schedule, self.visits, None):
             self.stepper.move_to(level)
-            for _ in range(batches):
+            while not self._visit_is_over(batches):
                 if self.stop_reason:
                     return
                 self._smooth(level)
-                out_of_budget = self._out_of_budget(perf_counter() - started)
-                if meter.cost >= next_cost or out_of_budget:
-                    self._synchronize()
-                    self.wall_s += perf_counter() - started
+                self.batches_in_visit += 1
+                out_of_budget = self._out_of_budget()
+                if self.meter.cost >= next_cost or out_of_budget:
+                    self._stop_clock()
                     self.stop_reason = out_of_budget
                     yield from self._evaluate()
                     next_cost = self._next_evaluation()
-                    started = perf_counter()
+                    self._start_clock()
+                if after_batch is not None:
+                    after_batch()
+            self.visits += 1
+            self.batches_in_visit, self.watch = 0, None
+
+    def _visit_is_over(self, batches: int | None) -> bool:
+        if batches is not None:
+            return self.batches_in_visit >= batches
+        if self.watch is None:
+            size = self.config.batch_size
+            self.watch = StallWatch(self.feed, self.stepper, size, self.batches)
+        return self.watch.stalled(self.stepper, self.batches_in_visit)
 
     def _smooth(self, level: int) -> None:
         inputs, targets = self.feed.draw(
             self.config.batch_size, self.batches, self.stepper.resolution()
         )
         dtype = self.stepper.theta.dtype
-        self.stepper.step(inputs.to(dtype), targets.to(dtype))
-        self.meter.count(level)
+        inputs, targets = inputs.to(dtype), targets.to(dtype)
+        if self.config.schedule == "simultaneous" and isinstance(self.stepper, ExactStepper):
+            self.stepper.step_all(inputs, targets)
+            for each in range(self.config.L + 1):
+                self.meter.count(each)
+        else:
+            self.stepper.step(inputs, targets)
+            self.meter.count(level)
 
-    def _out_of_budget(self, since_evaluation_s: float) -> str | None:
+    def _start_clock(self) -> None:
+        self._running_since = perf_counter()
+
+    def _stop_clock(self) -> None:
+        """Bring ``wall_s`` up to date."""
+        if self.config.device == "cuda":
+            torch.cuda.synchronize()
+        if self._running_since is not None:
+            self.wall_s += perf_counter() - self._running_since
+        self._running_since = None
+
+    def _out_of_budget(self) -> str | None:
         config = self.config
         if self.meter.cost >= config.budget_cost:
             return "budget_cost"
-        if config.budget_s is not None and self.wall_s + since_evaluation_s >= config.budget_s:
-            return "budget_s"
-        return None
+        if config.budget_s is None:
+            return None
+        since_s = perf_counter() - self._running_since if self._running_since else 0.0
+        return "budget_s" if self.wall_s + since_s >= config.budget_s else None
 
     def _next_evaluation(self) -> float:
         """The next cost on the grid 10^(i / evaluations_per_decade), i >= 0."""
         per_decade = self.config.evaluations_per_decade
-        if self.meter.cost < 1:
+        cost = self.curve[-1]["cost"] if self.curve else 0.0
+        if cost < 1:
             return 1.0
-        exponent = math.floor(math.log10(self.meter.cost) * per_decade + 1e-9) + 1
+        exponent = math.floor(math.log10(cost) * per_decade + 1e-9) + 1
         return float(10 ** (exponent / per_decade))
 
     def _evaluate(self) -> Iterator[Row]:
-        """Record the validation MSE; yields the row, or nothing when it is not finite."""
-        val_mse = self.validation_mse()
+        """Record the validation loss; yields the row, or nothing when it is not finite."""
+        val_mse, val_accuracy = self.validate()
         if not math.isfinite(val_mse):
             self.stop_reason = "non_finite"
             self.message = f"validation MSE became {val_mse} at cost {self.meter.cost:.0f}"
@@ -139,32 +184,36 @@ class Trainer:
             level=self.stepper.level,
             steps_per_level=list(self.meter.steps_per_level),
         )
+        if val_accuracy is not None:
+            row["val_accuracy"] = val_accuracy
         self.curve.append(row)
-        reached = val_mse <= self.config.target * self.curve[0]["val_mse"]
+        reached = has_reached(row, self.curve[0], self.config.target, self.config.accuracy)
         if reached and self.config.on_target == "stop":
             self.stop_reason = "target"
         yield row
 
-    def validation_mse(self) -> float:
-        """Mean over validation examples and outputs of the squared error of Θ."""
+    def validate(self) -> tuple[float, float | None]:
+        """Mean loss of Θ over validation examples and outputs; accuracy where there are labels."""
         inputs, targets = self.feed.validation()
         theta = self.stepper.composed()
+        labels = self.form.loss == "cross_entropy"
         total = torch.zeros((), dtype=torch.float64, device=theta.device)
+        right = torch.zeros((), dtype=torch.int64, device=theta.device)
         batches = (torch.split(tensor, EVALUATION_CHUNK) for tensor in (inputs, targets))
         for x, y in zip(*batches, strict=True):
-            error = predict(theta, self.config.layers, x.to(theta.dtype)).sub_(y)
-            total += error.square_().sum(dtype=torch.float64)
-        return float(total) / targets.numel()
-
-    def _synchronize(self) -> None:
-        if self.config.device == "cuda":
-            torch.cuda.synchronize()
+            outputs = predict(theta, self.config.layers, x.to(theta.dtype), self.form)
+            total += losses(outputs, y.to(theta.dtype), self.form.loss).sum(dtype=torch.float64)
+            if labels:
+                right += (outputs.argmax(1) == y.argmax(1)).sum()
+        count = len(targets) if labels else targets.numel()
+        return float(total) / count, float(right) / count if labels else None
 
     def result(self) -> TrialResult:
         """The outcome so far."""
         return summarise(
             self.curve,
             target=self.config.target,
+            accuracy=self.config.accuracy,
             params=self.config.params(),
             seed=self.config.seed,
             status="failed" if self.stop_reason == "non_finite" else "finished",
@@ -172,8 +221,51 @@ class Trainer:
             message=self.message,
         )
 
+    def state_dict(self) -> dict[str, Any]:
+        """All that the rest of the trial depends on, of plain values and tensors (not copied)."""
+        running = self._running_since is not None
+        self._stop_clock()
+        if running:
+            self._start_clock()
+        return {
+            "trial": self._identity(),
+            "stepper": self.stepper.state_dict(),
+            "batches": self.batches.get_state(),
+            "visits": self.visits,
+            "batches_in_visit": self.batches_in_visit,
+            "watch": self.watch.state_dict() if self.watch else None,
+            "steps_per_level": self.meter.steps_per_level,
+            "curve": self.curve,
+            "wall_s": self.wall_s,
+            "stop_reason": self.stop_reason,
+            "message": self.message,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on as the trainer went whose state this is, to the same result bit for bit.
+
+        Raises CheckpointError when that one was of another trial.
+        """
+        if state["trial"] != self._identity():
+            raise CheckpointError("checkpoint: it is another trial's; give its own, or none")
+        self.stepper.load_state_dict(state["stepper"])
+        self.batches.set_state(state["batches"].cpu())
+        self.visits = state["visits"]
+        self.batches_in_visit = state["batches_in_visit"]
+        self.watch = StallWatch.from_state(state["watch"]) if state["watch"] else None
+        self.meter.load(state["steps_per_level"])
+        self.curve = list(state["curve"])
+        self.wall_s = state["wall_s"]
+        self.stop_reason, self.message = state["stop_reason"], state["message"]
+        if self.stop_reason in ("budget_cost", "budget_s"):
+            self.stop_reason = self._out_of_budget()
+
+    def _identity(self) -> str:
+        """What makes it this trial; its budget may be raised."""
+        return self.config.model_dump_json(exclude={"budget_cost", "budget_s"})
+
     def weights(self) -> dict[str, Tensor]:
-        """Θ as a state dict of ``torch.nn.Sequential(Linear, Sigmoid, ...)``, pixels in order.
+        """Θ as a state dict of ``torch.nn.Sequential(Linear, φ, ...)``, pixels in order.
 
         Keys "0.weight" (n_out, n_in), "0.bias" (n_out,), "2.weight" and so on.
         """
@@ -183,35 +275,10 @@ class Trainer:
         if order is not None:
             position = torch.argsort(order)
             W[0] = W[0][position]
-            W[-1], b[-1] = W[-1][:, position], b[-1][position]
+            if not self.config.kept_layers:
+                W[-1], b[-1] = W[-1][:, position], b[-1][position]
         state = {}
         for j in range(len(W)):
             state[f"{2 * j}.weight"] = W[j].T.contiguous().cpu()
             state[f"{2 * j}.bias"] = b[j].cpu()
         return state
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Let torch use ``count`` threads inside the block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def train(trial_config: TrialConfig, report: Callable[[Row], None] | None = None) -> TrialResult:
-    """Run one trial in this process, calling ``report`` with every evaluation's row.
-
-    A seed gives the same result bit for bit on the same machine and thread count (but for the
-    seconds). A validation MSE that is no longer finite ends it with status "failed".
-    Raises DataError or ResourceError where its data or device are not to be had.
-    """
-    with threads(trial_config.threads):
-        trainer = Trainer(trial_config)
-        for row in trainer.rows():
-            if report is not None:
-                report(row)
-        return trainer.result()

@@ -178,7 +178,7 @@ def test_keys_that_stand_there_twice(write: Write) -> None:
 MANY = """\
 name: "my sweep!"
 task: {kind: one_objct}
-network: {layers: [1024, 256, 1024], activation: relu}
+network: {layers: [1024, 256, 1024], activation: gelu}
 space:
   gama: {choice: [1, 2]}
   gamma: -1
@@ -249,7 +249,7 @@ def test_all_faults_at_once_in_the_order_of_the_file(write: Write) -> None:
         ("trainig={}", "trainig", "trainig", "did you mean 'training'"),
         ("training.batchsize=1", "training.batchsize", "unknown key", "did you mean 'batch_size'"),
         ("task.kind=one_objct", "task.kind", '"one_objct"', "did you mean 'one_object'"),
-        ("task.kind=", "task.kind", "null", "mnist, one_object, two_object"),
+        ("task.kind=", "task.kind", "null", "mnist, mnist_labels, one_object, two_object"),
         ("task=mnist", "task", '"mnist"', "{kind: mnist}"),
         ("task.n=2", "task.n", "2", "a whole number >= 3 and <= 16"),
         ("task.noise=.nan", "task.noise", "NaN", "a finite number >= 0 and <= 0.5"),

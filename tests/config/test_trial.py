@@ -104,7 +104,7 @@ def test_all_faults_of_a_sample_at_once() -> None:
     assert found["params.gamma"] == "-1 | for gamma: a whole number >= 0"
     assert "did you mean 'grid'" in found["params.prolongation"]
     assert found["params.learning_rate"] == '"fast" | for learning_rate: a number > 0'
-    assert found["params.optimizer"].endswith("tf1_rmsprop, rmsprop, adam")
+    assert found["params.optimizer"].endswith("tf1_rmsprop, rmsprop, adam, muon")
 
 
 @pytest.mark.parametrize("rate", [0, -1e-3, float("inf"), float("nan"), "1e-3"])

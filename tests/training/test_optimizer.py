@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from msann_sweep.training.optimizer import OPTIMIZERS, TF1RMSProp
+from msann_sweep.training.optimizer import ELEMENTWISE, TF1RMSProp
 
 GRADIENTS = torch.randn(30, 50, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
@@ -16,7 +16,7 @@ GRADIENTS = torch.randn(30, 50, dtype=torch.float64, generator=torch.Generator()
 )
 def test_torch_optimisers(name: str, torch_optimizer: type[torch.optim.Optimizer]) -> None:
     parameters = torch.zeros(50, dtype=torch.float64)
-    ours = OPTIMIZERS[name](50, 0.01, parameters)
+    ours = ELEMENTWISE[name](50, 0.01, parameters)
     theirs_parameters = torch.zeros(50, dtype=torch.float64, requires_grad=True)
     theirs = torch_optimizer([theirs_parameters], lr=0.01)  # type: ignore[call-arg]  # both take lr
     for gradient in GRADIENTS:

@@ -1,0 +1,87 @@
+"""A trial's state on disk: whole or not at all, and free of code.
+
+A file is the SHA-256 digest of its content, a line break, and what ``torch.save`` made of a trial's
+state. A new one is written beside its place and moved there, after the one before it has become
+"<name>.previous": should the newest be damaged all the same, the one before it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import torch
+
+from msann_sweep.errors import CheckpointError
+
+INTERVAL_S = 10.0
+
+
+class CheckpointFile:
+    """Where the state of one trial is kept, and when it was last saved."""
+
+    def __init__(self, file: Path, interval_s: float = INTERVAL_S) -> None:
+        self.file = file
+        self.previous = file.with_name(f"{file.name}.previous")
+        self.interval_s = interval_s
+        self._last_s = monotonic()
+
+    def exists(self) -> bool:
+        """Whether there is anything to go on from."""
+        return self.file.exists() or self.previous.exists()
+
+    def save_if_due(self, state: Callable[[], dict[str, Any]]) -> None:
+        """Save what ``state`` returns if the last time is long enough ago."""
+        if monotonic() - self._last_s >= self.interval_s:
+            self.save(state())
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Keep a state of tensors, plain values, lists and dicts of them.
+
+        Raises CheckpointError where the file cannot be written.
+        """
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        content = buffer.getvalue()
+        fresh = self.file.with_name(f"{self.file.name}.{os.getpid()}.new")
+        try:
+            with fresh.open("wb") as stream:
+                stream.write(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if self.file.exists():
+                self.file.replace(self.previous)
+            fresh.replace(self.file)
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            raise CheckpointError(
+                f"checkpoint: cannot write {self.file}: {error.strerror}; give a writable place"
+            ) from None
+        self._last_s = monotonic()
+
+    def load(self) -> dict[str, Any]:
+        """The newest undamaged state. Raises CheckpointError when there is none."""
+        for file in (self.file, self.previous):
+            state = _read(file)
+            if state is not None:
+                return state
+        raise CheckpointError(
+            f"checkpoint: {self.file} is damaged, and nothing before it is kept; delete it "
+            "to begin anew"
+        )
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    try:
+        digest, _, content = file.read_bytes().partition(b"\n")
+    except FileNotFoundError:
+        return None
+    if digest.decode(errors="replace") != hashlib.sha256(content).hexdigest():
+        return None
+    state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
+    return state
