@@ -54,10 +54,19 @@ class Reference:
 
     def step(self, level: int, inputs: Tensor, targets: Tensor) -> None:
         """One step of θ⁽ˡᵉᵛᵉˡ⁾ at full resolution."""
+        self._backward(inputs, targets)
+        self.optimizers[level].step()
+
+    def step_all(self, inputs: Tensor, targets: Tensor) -> None:
+        """One step of every θ⁽ˡ⁾, all by the gradient of the same loss."""
+        self._backward(inputs, targets)
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+    def _backward(self, inputs: Tensor, targets: Tensor) -> None:
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
         h = inputs
         for W, b in self.composed():
             h = torch.sigmoid(h @ W + b)
-        loss = torch.nn.functional.mse_loss(h, targets)
-        self.optimizers[level].zero_grad()
-        loss.backward()
-        self.optimizers[level].step()
+        torch.nn.functional.mse_loss(h, targets).backward()

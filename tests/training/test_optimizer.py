@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from msann_sweep.training.optimizer import ELEMENTWISE, TF1RMSProp
+from msann_sweep.training.cost import parameter_count
+from msann_sweep.training.network import parameter_views
+from msann_sweep.training.optimizer import ELEMENTWISE, Muon, TF1RMSProp
 
 GRADIENTS = torch.randn(30, 50, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
@@ -46,3 +48,43 @@ def test_tf1_rmsprop_keeps_epsilon_inside_the_root() -> None:
     update = torch.tensor([1e-8], dtype=torch.float64)
     optimizer.step(update)
     assert update.item() == pytest.approx(-1e-8 / (1e-17 + 1e-10) ** 0.5)
+
+
+@pytest.mark.parametrize("sizes", [(12, 5), (5, 12), (12, 5, 12)])
+def test_muon_is_torchs(sizes: tuple[int, ...]) -> None:
+    """torch iterates in bfloat16, whose steps are 2^-8 wide; five iterations amplify them."""
+    generator = torch.Generator().manual_seed(1)
+    like = torch.zeros(1)
+    ours = Muon(sizes, 0.1, like)
+    parameters = torch.zeros(parameter_count(sizes))
+    weights, biases = parameter_views(parameters, sizes)
+    theirs_weights = [torch.zeros(W.shape[::-1], requires_grad=True) for W in weights]
+    theirs_biases = [torch.zeros(b.shape, requires_grad=True) for b in biases]
+    matrices = torch.optim.Muon(theirs_weights, lr=0.1, weight_decay=0)
+    vectors = torch.optim.Adam(theirs_biases, lr=0.01)
+    for _ in range(5):
+        gradient = torch.randn(len(parameters), generator=generator)
+        dW, db = parameter_views(gradient.clone(), sizes)
+        for W, each in zip(theirs_weights, dW, strict=True):
+            W.grad = each.T.contiguous()
+        for b, each in zip(theirs_biases, db, strict=True):
+            b.grad = each
+        matrices.step()
+        vectors.step()
+        ours.step(gradient)
+        parameters += gradient
+    for W, theirs in zip(weights, theirs_weights, strict=True):
+        torch.testing.assert_close(W, theirs.detach().T, rtol=0, atol=0.03)
+    for b, theirs in zip(biases, theirs_biases, strict=True):
+        torch.testing.assert_close(b, theirs.detach(), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("sizes", [(40, 7), (7, 40), (16, 16)])
+def test_muon_steps_are_nearly_orthogonal(sizes: tuple[int, int]) -> None:
+    """The iteration brings singular values to about 0.7 to 1.2, and no nearer to 1."""
+    gradient = torch.randn(parameter_count(sizes), dtype=torch.float64)
+    Muon(sizes, 1.0, gradient).step(gradient)
+    (W,), _ = parameter_views(gradient, sizes)
+    scale = max(1, sizes[1] / sizes[0]) ** 0.5
+    values = torch.linalg.svdvals(W) / scale
+    assert 0.3 < values.min() <= values.max() < 1.3

@@ -130,6 +130,22 @@ def test_galerkin_network_is_the_fine_one_on_aggregate_constant_functions(
         torch.testing.assert_close(restricted, network.deltas[layer - 1])
 
 
+def test_all_levels_at_once_are_autograd_at_every_level() -> None:
+    operators = build_operators(LAYERS, 3, "grid")
+    rates = [1e-3 * 2.0**level for level in range(4)]
+    natural = glorot_normal(LAYERS, generator(), LIKE)
+    reference = Reference(operators, natural, rates)
+    stepper = stepper_for(ExactStepper, operators, fold(natural, operators), rates)
+    assert isinstance(stepper, ExactStepper)
+    order = orders(operators)[0]
+    for seed in range(50):
+        x, y = torch.rand(2, BATCH, 32, dtype=torch.float64, generator=generator(seed))
+        stepper.step_all(x[:, order], y[:, order])
+        reference.step_all(x, y)
+    flat = torch.cat([part.detach().ravel() for pair in reference.composed() for part in pair])
+    torch.testing.assert_close(stepper.composed(), fold(flat, operators), rtol=1e-9, atol=1e-12)
+
+
 def test_galerkin_at_level_0_is_the_exact_step() -> None:
     operators = build_operators(LAYERS, 2, "path")
     theta = initial_theta(operators, "glorot_normal", generator(), LIKE)

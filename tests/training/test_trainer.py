@@ -31,7 +31,7 @@ def trial(sweep: SweepConfig, **params: Any) -> TrialConfig:
 
 
 @pytest.mark.parametrize("coarse_step", ["exact", "galerkin"])
-@pytest.mark.parametrize("optimizer", ["tf1_rmsprop", "rmsprop", "adam"])
+@pytest.mark.parametrize("optimizer", ["tf1_rmsprop", "rmsprop", "adam", "muon"])
 def test_training_lowers_the_mse(sweep: SweepConfig, coarse_step: str, optimizer: str) -> None:
     config = trial(
         sweep, coarse_step=coarse_step, optimizer=optimizer, cascade=5, learning_rate=0.02

@@ -1,0 +1,114 @@
+"""Every activation and loss: gradients by finite differences, coarse networks as the fine one."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+from msann_sweep.operators import build_operators
+from msann_sweep.training.initialise import glorot_normal
+from msann_sweep.training.network import (
+    ACTIVATIONS,
+    Form,
+    Network,
+    losses,
+    parameter_views,
+    predict,
+)
+from msann_sweep.training.transfer import FoldTransfer
+
+LIKE = torch.empty(0, dtype=torch.float64)
+BATCH = 6
+FORMS = [
+    Form(activation, loss)
+    for activation, loss in itertools.product(
+        ACTIVATIONS, ("mse", "binary_cross_entropy", "cross_entropy")
+    )
+]
+
+
+def generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def layers(form: Form) -> list[int]:
+    return [32, 8, 3] if form.loss == "cross_entropy" else [32, 8, 4, 8, 32]
+
+
+def targets(form: Form, n_outputs: int) -> Tensor:
+    if form.loss == "cross_entropy":
+        return torch.eye(n_outputs, dtype=torch.float64)[torch.arange(BATCH) % n_outputs]
+    return torch.rand(BATCH, n_outputs, dtype=torch.float64, generator=generator(2))
+
+
+def energy(parameters: Tensor, form: Form, x: Tensor, y: Tensor) -> Tensor:
+    """The mean loss as torch itself has it."""
+    outputs = predict(parameters, layers(form), x, form)
+    if form.loss == "mse":
+        return torch.nn.functional.mse_loss(outputs, y)
+    if form.loss == "binary_cross_entropy":
+        return torch.nn.functional.binary_cross_entropy(outputs, y)
+    return torch.nn.functional.nll_loss(outputs.log(), y.argmax(1))
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_gradient_agrees_with_finite_differences(form: Form) -> None:
+    sizes = layers(form)
+    parameters = glorot_normal(sizes, generator(0), LIKE)
+    network = Network(sizes, sizes, parameters, BATCH, form)
+    x = torch.rand(BATCH, sizes[0], dtype=torch.float64, generator=generator(1))
+    y = targets(form, sizes[-1])
+    gradient = torch.empty_like(parameters)
+    network.propagate(x, y)
+    network.gradient(x, list(zip(*parameter_views(gradient, sizes), strict=True)))
+    for index in range(0, len(parameters), 11):
+        kept = parameters[index].item()
+        ends = []
+        for shift in (1e-6, -1e-6):
+            parameters[index] = kept + shift
+            ends.append(energy(parameters, form, x, y).item())
+        parameters[index] = kept
+        slope = (ends[0] - ends[1]) / 2e-6
+        assert gradient[index].item() == pytest.approx(slope, rel=1e-5, abs=1e-9)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_loss_is_torchs(form: Form) -> None:
+    sizes = layers(form)
+    parameters = glorot_normal(sizes, generator(0), LIKE)
+    x = torch.rand(BATCH, sizes[0], dtype=torch.float64, generator=generator(1))
+    y = targets(form, sizes[-1])
+    expected = energy(parameters, form, x, y).item()
+    assert Network(sizes, sizes, parameters, BATCH, form).loss(x, y) == pytest.approx(expected)
+    each = losses(predict(parameters, sizes, x, form), y, form.loss)
+    count = BATCH if form.loss == "cross_entropy" else y.numel()
+    assert float(each.sum()) / count == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_coarse_network_is_the_fine_one_on_aggregate_constant_functions(
+    form: Form, level: int
+) -> None:
+    sizes = layers(form)
+    kept = (len(sizes) - 1,) if form.loss == "cross_entropy" else ()
+    operators = build_operators(sizes, 2, "path", kept=kept)
+    coarse_sizes = operators.sizes[level]
+    transfer = FoldTransfer(sizes, coarse_sizes)
+    coarse = glorot_normal(coarse_sizes, generator(2), LIKE)
+    theta = glorot_normal(sizes, generator(0), LIKE).zero_()
+    transfer.add_prolonged(theta, coarse)
+    means = torch.rand(BATCH, coarse_sizes[0], dtype=torch.float64, generator=generator(3))
+    y = targets(form, coarse_sizes[-1])
+    small = Network(coarse_sizes, sizes, coarse, BATCH, form)
+    fine = Network(sizes, sizes, theta, BATCH, form)
+    small.propagate(means, y)
+    repeats = 1 if kept else sizes[-1] // coarse_sizes[-1]
+    fine.propagate(means.repeat(1, sizes[0] // coarse_sizes[0]), y.repeat(1, repeats))
+    torch.testing.assert_close(fine.units[-1], small.units[-1].repeat(1, repeats))
+    for layer, (delta, expected) in enumerate(zip(fine.deltas, small.deltas, strict=True), start=1):
+        restricted = transfer.restrict_units(delta, layer, torch.empty_like(expected))
+        torch.testing.assert_close(restricted, expected)
