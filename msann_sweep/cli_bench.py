@@ -43,3 +43,40 @@ def steps(batch_size: int, depth: int, strategy: str, threads: int, as_json: boo
         f"plain PyTorch {1e3 * plain_s:.3f} ms; layers {list(layers)}, batch {batch_size}, "
         f"{threads} thread(s), torch {measured['torch']}"
     )
+
+
+@bench.command()
+@click.option(
+    "--task",
+    "kind",
+    type=click.Choice(["one_object", "two_object", "mnist"]),
+    default="one_object",
+    show_default=True,
+)
+@click.option("--n", type=click.IntRange(8, 14), default=10, show_default=True, help="2^n pixels.")
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option(
+    "--budget-s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=None,
+    help="Seconds of training per trial. Default: 2.5 at n = 10, 2.2 times more per n; MNIST 4.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print machine-readable JSON.")
+def wall(kind: str, n: int, seeds: int, budget_s: float | None, as_json: bool) -> None:
+    """Train plain PyTorch and MsANN side by side, both tuned alike, and compare the seconds."""
+    from rich.console import Console
+
+    from msann_sweep.bench.wall import measure_wall
+    from msann_sweep.config import MnistTask, OneObjectTask, TwoObjectTask
+    from msann_sweep.report.wall import wall_table
+
+    objects = {"one_object": OneObjectTask, "two_object": TwoObjectTask}
+    task = objects[kind](n=n) if kind in objects else MnistTask()
+    default_s = 2.5 * 2.2 ** (n - 10) if kind in objects else 4.0
+    measured = measure_wall(
+        task, budget_s or default_s, seeds, lambda line: click.echo(line, err=True)
+    )
+    if as_json:
+        click.echo(json.dumps(measured))
+        return
+    Console().print(wall_table([measured]))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from msann_sweep.bench.plain import plain_network, plain_optimizers, plain_step
 from msann_sweep.operators import OperatorSet, build_operators
 from msann_sweep.training.cost import parameter_count
 from msann_sweep.training.network import new_parameters
@@ -75,20 +75,10 @@ def _least_seconds(runs: dict[tuple[str, int], Callable[[], None]]) -> dict[tupl
 
 
 def _plain_step(layers: Sequence[int], batch_size: int) -> Callable[[], None]:
-    """What a user of PyTorch would write: ``nn.Sequential``, its RMSprop, mean squared error."""
-    modules: list[nn.Module] = []
-    for n_in, n_out in itertools.pairwise(layers):
-        modules += [nn.Linear(n_in, n_out), nn.Sigmoid()]
-    network = nn.Sequential(*modules)
-    optimizer = torch.optim.RMSprop(network.parameters(), lr=LEARNING_RATE)
+    network = plain_network(layers)
+    step = plain_step(network, plain_optimizers(network, "rmsprop", LEARNING_RATE))
     x = _examples(batch_size, layers[0])
-
-    def step() -> None:
-        optimizer.zero_grad()
-        nn.functional.mse_loss(network(x), x).backward()  # type: ignore[no-untyped-call]  # torch's own
-        optimizer.step()
-
-    return step
+    return lambda: step(x, x)
 
 
 def _level_step(stepper: Stepper, level: int, batch_size: int) -> Callable[[], None]:

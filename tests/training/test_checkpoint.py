@@ -23,7 +23,7 @@ CASES: list[dict[str, Any]] = [
 ]
 
 
-class CutOff(Exception):
+class CutOffError(Exception):
     """Stands for whatever ends a process."""
 
 
@@ -48,15 +48,15 @@ def cut_off_after(config: TrialConfig, batches: int, file: Path) -> None:
         left -= 1
         if left == 0:
             CheckpointFile(file).save(trainer.state_dict())
-            raise CutOff
+            raise CutOffError
 
-    with pytest.raises(CutOff):
+    with pytest.raises(CutOffError):
         for _ in trainer.rows(after_batch):
             pass
 
 
 @pytest.mark.parametrize("params", CASES, ids=str)
-@pytest.mark.parametrize("batches", [1, 24, 25, 26, 61, 150])
+@pytest.mark.parametrize("batches", [1, 25, 61, 150])
 def test_a_trial_goes_on_bit_for_bit(params: dict[str, Any], batches: int, tmp_path: Path) -> None:
     config = trial(params)
     undisturbed = Trainer(config)

@@ -1,0 +1,88 @@
+"""Seconds and cost to a tenth, plain PyTorch against MsANN, both tuned; the README's table.
+
+    python benchmarks/wall.py [TASK ...]      # e.g. one_object-12 mnist; all of them: about an hour
+
+Every task's measurement is kept in benchmarks/results/, and the README's table is rewritten from
+all that are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from msann_sweep.bench.wall import measure_wall
+from msann_sweep.config import MnistTask, OneObjectTask, TwoObjectTask
+from msann_sweep.report.wall import HEADINGS, wall_rows
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks/results"
+BEGIN, END = "<!-- benchmarks/wall.py -->", "<!-- end -->"
+# The task and the seconds of training that every trial gets.
+TASKS: dict[str, tuple[Any, float]] = {
+    "one_object-10": (OneObjectTask(n=10), 2.5),
+    "one_object-11": (OneObjectTask(n=11), 5.0),
+    "one_object-12": (OneObjectTask(n=12), 10.0),
+    "one_object-13": (OneObjectTask(n=13), 27.0),
+    "two_object-10": (TwoObjectTask(n=10), 2.5),
+    "two_object-12": (TwoObjectTask(n=12), 10.0),
+    "mnist": (MnistTask(), 4.0),
+}
+
+
+def where_and_when() -> dict[str, str]:
+    """The machine in words, the commit, the day."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if platform.system() == "Linux" else []
+    model = next((line.split(": ")[1] for line in lines if "model name" in line), None)
+    command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    date = datetime.now(UTC).date().isoformat()
+    return {"machine": model or platform.processor(), "commit": commit, "date": date}
+
+
+def kept() -> list[dict[str, Any]]:
+    """All measurements on disk, in the order of TASKS."""
+    files = (RESULTS / f"wall-{name}.json" for name in TASKS)
+    return [json.loads(file.read_text()) for file in files if file.exists()]
+
+
+def table(measured: list[dict[str, Any]]) -> str:
+    """Markdown, with what was measured on what."""
+    lines = ["| " + " | ".join(HEADINGS) + " |", "|---" * len(HEADINGS) + "|"]
+    lines += ["| " + " | ".join(row) + " |" for row in wall_rows(measured)]
+    first = measured[0]
+    places = sorted({f"{each['machine']}, {each['commit']}, {each['date']}" for each in measured})
+    lines += [
+        "",
+        f"Batch {first['batch_size']}, one thread, mean ± standard deviation over {first['seeds']} seeds; "
+        f"{first['trials_per_side']} tuning trials a side; {'; '.join(places)}.",
+    ]
+    return "\n".join(lines)
+
+
+def rewrite_readme() -> None:
+    """Put the table between its marks."""
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    readme.write_text(f"{before}{BEGIN}\n{table(kept())}\n{END}{after}")
+
+
+def main(names: list[str]) -> None:
+    """Measure the named tasks, or all."""
+    RESULTS.mkdir(exist_ok=True)
+    for name in names or TASKS:
+        task, budget_s = TASKS[name]
+        print(name, flush=True)
+        measured = {**measure_wall(task, budget_s, progress=print), **where_and_when()}
+        (RESULTS / f"wall-{name}.json").write_text(json.dumps(measured, indent=2) + "\n")
+    rewrite_readme()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
