@@ -59,8 +59,9 @@ def table(measured: list[dict[str, Any]]) -> str:
     places = sorted({f"{each['machine']}, {each['commit']}, {each['date']}" for each in measured})
     lines += [
         "",
-        f"Batch {first['batch_size']}, one thread, mean ± standard deviation over {first['seeds']} seeds; "
-        f"{first['trials_per_side']} tuning trials a side; {'; '.join(places)}.",
+        f"Batch {first['batch_size']}, one thread, mean ± standard deviation over "
+        f"{first['seeds']} seeds; {first['trials_per_side']} tuning trials a side; "
+        f"{'; '.join(places)}.",
     ]
     return "\n".join(lines)
 

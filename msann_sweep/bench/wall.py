@@ -59,13 +59,13 @@ def measure_wall(
     )
     say = progress or (lambda line: None)  # noqa: ARG005 - nobody listens
     with threads(1):
-        plain, msann = sides = _sides(config)
+        sides = _sides(config)
         for number in range(TRIALS_PER_SIDE):
             for side in sides:
                 side.curves.append(_tune(side, number, budget_s))
             say(f"tuning {number + 1}/{TRIALS_PER_SIDE}")
         # The stricter of the two initial errors: the plain network's, not the hierarchy's.
-        tenth_mse = 0.1 * plain.curves[0][0]["val_mse"]
+        tenth_mse = 0.1 * sides[0].curves[0][0]["val_mse"]
         chosen = [_choose(side, tenth_mse) for side in sides]
         runs = []
         for seed in range(1, seeds + 1):

@@ -1,0 +1,90 @@
+"""The comparison with plain PyTorch: what it counts, what it chooses, what it prints."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from itertools import islice
+
+import pytest
+from click.testing import CliRunner
+
+from msann_sweep.bench.flops import flops_per_step
+from msann_sweep.bench.plain import PLAIN_OPTIMIZERS, plain_rows
+from msann_sweep.bench.wall import TRIALS_PER_SIDE, msann_candidates
+from msann_sweep.cli import cli
+from msann_sweep.config import MnistTask, OneObjectTask, SweepConfig
+from msann_sweep.data import ObjectFeed
+from msann_sweep.report.wall import HEADINGS, wall_rows
+
+LAYERS = (256, 64, 32, 64, 256)
+
+
+def dense_flops(sizes: tuple[int, ...], batch: int) -> int:
+    """Two operations per weight and example forward, four backward, but no delta of the input."""
+    products = [n_in * n_out for n_in, n_out in itertools.pairwise(sizes)]
+    return 2 * batch * (3 * sum(products) - products[0])
+
+
+def test_flops_are_those_counted_by_hand() -> None:
+    sweep = SweepConfig(name="x", task=OneObjectTask(n=8))
+    params = {"L": 2, "coarse_step": "galerkin", "optimizer": "rmsprop", "batch_size": 32}
+    sizes = [tuple(size >> level for size in LAYERS) for level in range(3)]
+    assert flops_per_step(sweep.trial(params)) == [dense_flops(each, 32) for each in sizes]
+    plain = sweep.trial({"L": 0, "optimizer": "rmsprop", "batch_size": 32})
+    assert flops_per_step(plain, plain=True) == [dense_flops(LAYERS, 32)]
+
+
+@pytest.mark.parametrize("optimizer", PLAIN_OPTIMIZERS)
+def test_plain_training_learns_and_is_reproducible(optimizer: str) -> None:
+    feed = ObjectFeed(64, 1, 0.05, validation_seed=0)
+    rate = 0.1 if optimizer == "muon" else 0.01
+    curves = [
+        list(
+            islice(
+                plain_rows(
+                    feed,
+                    (64, 16, 64),
+                    optimizer,
+                    rate,
+                    batch_size=16,
+                    evaluations_per_decade=10,
+                    seed=3,
+                ),
+                25,
+            )
+        )
+        for _ in range(2)
+    ]
+    first, second = ([(row["cost"], row["val_mse"]) for row in curve] for curve in curves)
+    assert first == second
+    assert first[0][0] == 0
+    assert first[-1][1] < 0.3 * first[0][1]
+    assert all(b[0] > a[0] for a, b in itertools.pairwise(first))
+
+
+@pytest.mark.parametrize("task", [OneObjectTask(n=8), OneObjectTask(n=13), MnistTask()])
+def test_both_sides_try_equally_much(task: OneObjectTask | MnistTask) -> None:
+    sweep = SweepConfig(name="x", task=task)
+    candidates = msann_candidates(sweep)
+    assert len(candidates) == TRIALS_PER_SIDE
+    assert len({sweep.trial(params) for params in candidates}) == TRIALS_PER_SIDE
+
+
+@pytest.mark.slow
+def test_bench_wall_prints_the_contract() -> None:
+    arguments = ["bench", "wall", "--n", "8", "--seeds", "2", "--budget-s", "0.3", "--json"]
+    answer = CliRunner().invoke(cli, arguments)
+    assert answer.exit_code == 0, answer.output
+    measured = json.loads(answer.stdout.splitlines()[-1])
+    assert measured["n"] == 8
+    for side in ("default", "msann"):
+        assert measured[side]["cost_to_tenth"] > 0
+        assert measured[side]["flops_to_tenth"] > 0
+        assert 0 < measured[side]["wall_to_tenth_s"] < 0.5
+    default, msann = measured["default"], measured["msann"]
+    assert measured["cost_ratio"] == default["cost_to_tenth"] / msann["cost_to_tenth"]
+    assert measured["wall_ratio"] == default["wall_to_tenth_s"] / msann["wall_to_tenth_s"]
+    assert "wall_to_default_final_ratio" in measured
+    rows = wall_rows([measured])
+    assert [len(row) for row in rows] == 3 * [len(HEADINGS)]
