@@ -1,6 +1,6 @@
 """Do a τ-correction or an occasional exact step improve the Galerkin step?
 
-    python benchmarks/galerkin_corrections.py       # about five minutes; prints docs/galerkin.md's table
+    python benchmarks/galerkin_corrections.py     # five minutes; prints docs/galerkin.md's table
 
 Galerkin as it is, against two variants that pay for fine-level information once a visit:
 "τ" adds to every coarse gradient of a visit the difference, on the visit's first batch, between the
@@ -127,11 +127,19 @@ def main() -> None:
             )
         for variant in VARIANTS:
             best = min(rates, key=lambda rate: mean(each[1] for each in found[variant, rate]))
-            cost, seconds, mse = zip(*found[variant, best], strict=True)
-            print(
-                f"| {name} | {variant} | {best:g} | {mean(cost):,.0f} ± {stdev(cost):,.0f} | "
-                f"{mean(seconds):.2f} ± {stdev(seconds):.2f} | {mean(mse):.5f} ± {stdev(mse):.5f} |"
-            )
+            print(f"| {name} | {variant} | {best:g} | {describe(found[variant, best])} |")
+
+
+def describe(measured: list[tuple[float, float, float]]) -> str:
+    """Cells of cost, seconds and last MSE: mean ± standard deviation over the seeds."""
+    cells = []
+    for values, form in zip(zip(*measured, strict=True), (",.0f", ".2f", ".5f"), strict=True):
+        arrived = [value for value in values if value < float("inf")]
+        if len(arrived) < len(values):
+            cells.append(f"reached by {len(arrived)} of {len(values)}")
+        else:
+            cells.append(f"{mean(values):{form}} ± {stdev(values):{form}}")
+    return " | ".join(cells)
 
 
 if __name__ == "__main__":

@@ -27,10 +27,10 @@ BEGIN, END = "<!-- benchmarks/wall.py -->", "<!-- end -->"
 TASKS: dict[str, tuple[Any, float]] = {
     "one_object-10": (OneObjectTask(n=10), 2.5),
     "one_object-11": (OneObjectTask(n=11), 5.0),
-    "one_object-12": (OneObjectTask(n=12), 10.0),
-    "one_object-13": (OneObjectTask(n=13), 27.0),
+    "one_object-12": (OneObjectTask(n=12, validation=500), 10.0),
+    "one_object-13": (OneObjectTask(n=13, validation=500), 27.0),
     "two_object-10": (TwoObjectTask(n=10), 2.5),
-    "two_object-12": (TwoObjectTask(n=12), 10.0),
+    "two_object-12": (TwoObjectTask(n=12, validation=500), 10.0),
     "mnist": (MnistTask(), 4.0),
 }
 

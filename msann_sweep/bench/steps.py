@@ -13,7 +13,7 @@ from msann_sweep.bench.plain import plain_network, plain_optimizers, plain_step
 from msann_sweep.operators import OperatorSet, build_operators
 from msann_sweep.training.cost import parameter_count
 from msann_sweep.training.network import new_parameters
-from msann_sweep.training.optimizer import new_optimizer
+from msann_sweep.training.optimizer import OPTIMIZERS
 from msann_sweep.training.stepper import STEPPERS, Stepper
 from msann_sweep.training.train import threads
 
@@ -98,7 +98,7 @@ def _stepper(name: str, operators: OperatorSet, batch_size: int) -> Stepper:
     like = torch.empty(0)
     theta = new_parameters(operators.sizes[0], like)
     theta.normal_(std=0.05, generator=torch.Generator().manual_seed(0))
-    optimizers = [new_optimizer("rmsprop", sizes, LEARNING_RATE, like) for sizes in operators.sizes]
+    optimizers = [OPTIMIZERS["rmsprop"](sizes, LEARNING_RATE, like) for sizes in operators.sizes]
     return STEPPERS[name](operators, theta, optimizers, batch_size)
 
 

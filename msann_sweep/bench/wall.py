@@ -54,7 +54,9 @@ def measure_wall(
     config = SweepConfig(
         name="wall",
         task=task,
-        training=Training(batch_size=BATCH_SIZE, budget_s=budget_s, budget_cost=1e12),
+        training=Training(
+            batch_size=BATCH_SIZE, budget_s=budget_s, budget_cost=1e12, evaluations_per_decade=10
+        ),
         stopping=Stopping(on_target="continue"),
     )
     say = progress or (lambda line: None)  # noqa: ARG005 - nobody listens

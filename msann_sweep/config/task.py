@@ -55,6 +55,8 @@ class _ObjectTask(Frozen):
     """The vectors have 2^n pixels."""
     noise: float = Field(0.05, ge=0, le=0.5)
     """Probability with which each input pixel is flipped; targets are clean."""
+    validation: int = Field(2000, ge=1)
+    """Images to validate on, drawn once with a fixed seed."""
 
     @property
     def n_pixels(self) -> int:

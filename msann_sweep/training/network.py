@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from msann_sweep.training.cost import parameter_count
+from msann_sweep.training.groups import Group
 
 
 def parameter_views(flat: Tensor, sizes: Sequence[int]) -> tuple[list[Tensor], list[Tensor]]:
@@ -159,12 +160,20 @@ class Network:
         count = len(each) if self.form.loss == "cross_entropy" else each.numel()
         return float(each.sum() / count)
 
-    def gradient(self, inputs: Tensor, gradient: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """Write dE/dW and dE/db of the batch last propagated into ``gradient``'s views."""
-        for j, (dW, db) in enumerate(gradient):
+    def gradient(self, inputs: Tensor, group: Group, out: Tensor) -> None:
+        """Write dE/dW and dE/db of the batch last propagated, as far as they are in ``group``.
+
+        ``out`` is flat, (group.size,).
+        """
+        for piece in group.pieces:
+            j, part = piece.layer, out[piece.where]
+            if piece.rows is None:
+                torch.sum(self.deltas[j], dim=0, out=part)
+                continue
             u = inputs if j == 0 else self.units[j - 1]
-            torch.addmm(dW, u.T, self.deltas[j], beta=0, alpha=self.amplitudes[j], out=dW)
-            torch.sum(self.deltas[j], dim=0, out=db)
+            dW = part.view(-1, self.sizes[j + 1])
+            rows = u[:, piece.rows].T
+            torch.addmm(dW, rows, self.deltas[j], beta=0, alpha=self.amplitudes[j], out=dW)
 
 
 def new_parameters(sizes: Sequence[int], like: Tensor) -> Tensor:

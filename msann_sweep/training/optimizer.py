@@ -1,8 +1,8 @@
 """Optimisers that turn a gradient into an update in place, without allocating.
 
-One instance serves one level: its state has the shape of that level's parameters. ``step``
-overwrites the gradient by the update to *add* to the parameters, because at a coarse level that
-update still has to be prolonged before it reaches Θ.
+One instance serves one level: its state has the shape of that level's parameters, which it is
+stepped through group by group. ``step`` overwrites a gradient by the update to *add* to the
+parameters, because at a coarse level that update may still have to be prolonged to reach Θ.
 """
 
 from __future__ import annotations
@@ -16,24 +16,27 @@ import torch
 from torch import Tensor
 
 from msann_sweep.training.cost import parameter_count
-from msann_sweep.training.network import parameter_views
+from msann_sweep.training.groups import Group, parameter_groups
 
 
 class Optimizer(ABC):
-    """State and rule of one level; ``n_parameters`` and the tensor options give its slots.
+    """State and rule of one level; its slots have ``like``'s options.
 
     ``SLOTS`` names the attributes, tensors or whole numbers, that a checkpoint has to keep.
     """
 
     SLOTS: ClassVar[tuple[str, ...]] = ("mean_square",)
+    WHOLE_LAYERS: ClassVar[bool] = False
+    """Whether groups must be whole layers."""
 
-    def __init__(self, n_parameters: int, learning_rate: float, like: Tensor) -> None:
+    def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:
         self.learning_rate = learning_rate
-        self.scratch = like.new_empty(n_parameters)
+        self.groups = parameter_groups(sizes, self.WHOLE_LAYERS)
+        self.scratch = like.new_empty(max(group.size for group in self.groups))
 
     @abstractmethod
-    def step(self, gradient: Tensor) -> None:
-        """Replace ``gradient``, shape (n_parameters,), by the update."""
+    def step(self, gradient: Tensor, group: Group) -> None:
+        """Replace ``gradient``, flat, (group.size,), by the update; groups come in order."""
 
     def state_dict(self) -> dict[str, Any]:
         """The slots by name; tensors are not copied."""
@@ -55,27 +58,29 @@ class TF1RMSProp(Optimizer):
     update = −η g / √(v + ε) with v ← 0.9 v + 0.1 g². The slot's start makes the first steps tiny.
     """
 
-    def __init__(self, n_parameters: int, learning_rate: float, like: Tensor) -> None:
-        super().__init__(n_parameters, learning_rate, like)
-        self.mean_square = like.new_ones(n_parameters)
+    def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:
+        super().__init__(sizes, learning_rate, like)
+        self.mean_square = like.new_ones(parameter_count(sizes))
 
-    def step(self, gradient: Tensor) -> None:
-        self.mean_square.mul_(0.9).addcmul_(gradient, gradient, value=0.1)
-        torch.add(self.mean_square, 1e-10, out=self.scratch).rsqrt_()
-        gradient.mul_(self.scratch).mul_(-self.learning_rate)
+    def step(self, gradient: Tensor, group: Group) -> None:
+        mean_square, scratch = self.mean_square[group.where], self.scratch[: group.size]
+        mean_square.mul_(0.9).addcmul_(gradient, gradient, value=0.1)
+        torch.add(mean_square, 1e-10, out=scratch).rsqrt_()
+        gradient.mul_(scratch).mul_(-self.learning_rate)
 
 
 class RMSProp(Optimizer):
     """torch's RMSProp with its defaults: α = 0.99, ε = 1e-8 outside the root, slot starts at 0."""
 
-    def __init__(self, n_parameters: int, learning_rate: float, like: Tensor) -> None:
-        super().__init__(n_parameters, learning_rate, like)
-        self.mean_square = like.new_zeros(n_parameters)
+    def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:
+        super().__init__(sizes, learning_rate, like)
+        self.mean_square = like.new_zeros(parameter_count(sizes))
 
-    def step(self, gradient: Tensor) -> None:
-        self.mean_square.mul_(0.99).addcmul_(gradient, gradient, value=0.01)
-        torch.sqrt(self.mean_square, out=self.scratch).add_(1e-8)
-        gradient.div_(self.scratch).mul_(-self.learning_rate)
+    def step(self, gradient: Tensor, group: Group) -> None:
+        mean_square, scratch = self.mean_square[group.where], self.scratch[: group.size]
+        mean_square.mul_(0.99).addcmul_(gradient, gradient, value=0.01)
+        torch.sqrt(mean_square, out=scratch).add_(1e-8)
+        gradient.div_(scratch).mul_(-self.learning_rate)
 
 
 class Adam(Optimizer):
@@ -83,19 +88,21 @@ class Adam(Optimizer):
 
     SLOTS = ("mean", "mean_square", "steps")
 
-    def __init__(self, n_parameters: int, learning_rate: float, like: Tensor) -> None:
-        super().__init__(n_parameters, learning_rate, like)
-        self.mean = like.new_zeros(n_parameters)
-        self.mean_square = like.new_zeros(n_parameters)
+    def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:
+        super().__init__(sizes, learning_rate, like)
+        self.mean = like.new_zeros(parameter_count(sizes))
+        self.mean_square = like.new_zeros(parameter_count(sizes))
         self.steps = 0
 
-    def step(self, gradient: Tensor) -> None:
-        self.steps += 1
-        self.mean.lerp_(gradient, 0.1)
-        self.mean_square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+    def step(self, gradient: Tensor, group: Group) -> None:
+        self.steps += group.where.start == 0
+        mean, mean_square = self.mean[group.where], self.mean_square[group.where]
+        scratch = self.scratch[: group.size]
+        mean.lerp_(gradient, 0.1)
+        mean_square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
         correction = (1 - 0.999**self.steps) ** 0.5
-        torch.sqrt(self.mean_square, out=self.scratch).div_(correction).add_(1e-8)
-        torch.div(self.mean, self.scratch, out=gradient)
+        torch.sqrt(mean_square, out=scratch).div_(correction).add_(1e-8)
+        torch.div(mean, scratch, out=gradient)
         gradient.mul_(-self.learning_rate / (1 - 0.9**self.steps))
 
 
@@ -107,38 +114,50 @@ class Muon(Optimizer):
     parameters' own precision. ``sizes`` are the level's units per layer.
     """
 
-    SLOTS = ("momentum",)
+    SLOTS = ("momentum", "bias_mean", "bias_mean_square", "steps")
+    WHOLE_LAYERS = True
     MOMENTUM, BIAS_RATE = 0.95, 0.1
     COEFFICIENTS, ITERATIONS = (3.4445, -4.7750, 2.0315), 5
 
     def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:
-        n_parameters = parameter_count(sizes)
-        super().__init__(n_parameters, learning_rate, like)
+        super().__init__(sizes, learning_rate, like)
         self.sizes = tuple(sizes)
-        self.momentum = like.new_zeros(n_parameters)
-        self.bias_gradient = like.new_empty(sum(sizes[1:]))
-        self.bias_adam = Adam(sum(sizes[1:]), self.BIAS_RATE * learning_rate, like)
-        smaller = [min(pair) for pair in itertools.pairwise(sizes)]
-        self.grams = [like.new_empty(2, n, n) for n in smaller]
+        self.momentum = like.new_zeros(parameter_count(sizes))
+        self.bias_mean = like.new_zeros(len(sizes) - 1, max(sizes[1:]))
+        self.bias_mean_square = torch.zeros_like(self.bias_mean)
+        self.steps = 0
+        smaller = max(min(pair) for pair in itertools.pairwise(sizes))
+        self.grams = like.new_empty(2, smaller * smaller)
 
-    def step(self, gradient: Tensor) -> None:
-        weights, biases = parameter_views(gradient, self.sizes)
-        torch.cat(biases, out=self.bias_gradient)
-        self.bias_adam.step(self.bias_gradient)
-        self.momentum.lerp_(gradient, 1 - self.MOMENTUM)
-        gradient.lerp_(self.momentum, self.MOMENTUM)
-        scratch, _ = parameter_views(self.scratch, self.sizes)
-        for W, spare, (gram, update) in zip(weights, scratch, self.grams, strict=True):
-            self._orthogonalize(W, spare, gram, update)
-            n_in, n_out = W.shape
-            W.mul_(-self.learning_rate * max(1, n_out / n_in) ** 0.5)
-        torch.split_with_sizes_copy(self.bias_gradient, self.sizes[1:], out=biases)
+    def step(self, gradient: Tensor, group: Group) -> None:
+        self.steps += group.where.start == 0
+        matrix, bias = group.pieces
+        n_in, n_out = self.sizes[matrix.layer : matrix.layer + 2]
+        W, b = gradient[matrix.where].view(n_in, n_out), gradient[bias.where]
+        momentum = self.momentum[group.where][matrix.where].view(n_in, n_out)
+        momentum.lerp_(W, 1 - self.MOMENTUM)
+        W.lerp_(momentum, self.MOMENTUM)
+        self._orthogonalize(W, self.scratch[matrix.where].view(n_in, n_out))
+        W.mul_(-self.learning_rate * max(1, n_out / n_in) ** 0.5)
+        self._step_bias(b, matrix.layer)
 
-    def _orthogonalize(self, W: Tensor, spare: Tensor, gram: Tensor, update: Tensor) -> None:
+    def _step_bias(self, b: Tensor, layer: int) -> None:
+        mean, mean_square = (
+            slot[layer, : len(b)] for slot in (self.bias_mean, self.bias_mean_square)
+        )
+        mean.lerp_(b, 0.1)
+        mean_square.mul_(0.999).addcmul_(b, b, value=0.001)
+        scratch = torch.sqrt(mean_square, out=self.scratch[: len(b)])
+        torch.div(mean, scratch.div_((1 - 0.999**self.steps) ** 0.5).add_(1e-8), out=b)
+        b.mul_(-self.BIAS_RATE * self.learning_rate / (1 - 0.9**self.steps))
+
+    def _orthogonalize(self, W: Tensor, spare: Tensor) -> None:
         """Replace W by about U Vᵀ of its singular value decomposition U S Vᵀ, in place."""
         a, b, c = self.COEFFICIENTS
         W.div_(torch.linalg.vector_norm(W).clamp_(min=1e-7))
         X, Y = (W, spare) if W.shape[0] <= W.shape[1] else (W.T, spare.T)
+        n = len(X)
+        gram, update = (each[: n * n].view(n, n) for each in self.grams)
         for _ in range(self.ITERATIONS):
             torch.mm(X, X.T, out=gram)
             torch.addmm(gram, gram, gram, beta=b, alpha=c, out=update)
@@ -147,23 +166,10 @@ class Muon(Optimizer):
         # An odd number of iterations ends in the spare matrix.
         W.copy_(spare)
 
-    def state_dict(self) -> dict[str, Any]:
-        return {**super().state_dict(), "bias": self.bias_adam.state_dict()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        super().load_state_dict(state)
-        self.bias_adam.load_state_dict(state["bias"])
-
-
-ELEMENTWISE: dict[str, type[TF1RMSProp | RMSProp | Adam]] = {
+OPTIMIZERS: dict[str, type[Optimizer]] = {
     "tf1_rmsprop": TF1RMSProp,
     "rmsprop": RMSProp,
     "adam": Adam,
+    "muon": Muon,
 }
-
-
-def new_optimizer(name: str, sizes: Sequence[int], learning_rate: float, like: Tensor) -> Optimizer:
-    """The optimiser of a level with ``sizes`` units per layer, slots of the kind of ``like``."""
-    if name == "muon":
-        return Muon(sizes, learning_rate, like)
-    return ELEMENTWISE[name](parameter_count(sizes), learning_rate, like)

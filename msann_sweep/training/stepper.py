@@ -40,8 +40,18 @@ class Stepper(ABC):
         self.sizes = operators.sizes
         self.theta = theta
         self.optimizers = optimizers
+        largest = max(group.size for each in optimizers for group in each.groups)
+        self.buffer = theta.new_empty(largest)
         self.finest = Network(self.sizes[0], self.sizes[0], theta, batch_size, form)
         self.level = 0
+
+    def _update(self, network: Network, optimizer: Optimizer, inputs: Tensor) -> None:
+        """Train a network on the batch last propagated, its gradient existing group by group."""
+        for group in optimizer.groups:
+            gradient = self.buffer[: group.size]
+            network.gradient(inputs, group, gradient)
+            optimizer.step(gradient, group)
+            network.parameters[group.where].add_(gradient)
 
     @abstractmethod
     def move_to(self, level: int) -> None:
@@ -95,7 +105,7 @@ class ExactStepper(Stepper):
     ) -> None:
         super().__init__(operators, theta, optimizers, batch_size, form)
         levels = range(1, operators.L + 1)
-        self.gradients = [new_parameters(sizes, theta) for sizes in self.sizes]
+        self.updates = {level: new_parameters(self.sizes[level], theta) for level in levels}
         self.transfers = {level: transfer_to_finest(operators, level, theta) for level in levels}
         self.restricted = {
             level: [theta.new_empty(2, batch_size, n) for n in self.sizes[level]]
@@ -110,32 +120,27 @@ class ExactStepper(Stepper):
 
     def step(self, inputs: Tensor, targets: Tensor) -> None:
         self.finest.propagate(inputs, targets)
-        self._find_update(self.level, inputs)
-        self._apply_update(self.level)
+        if self.level == 0:
+            self._update(self.finest, self.optimizers[0], inputs)
+        else:
+            self._find_update(self.level, inputs)
+            self.transfers[self.level].add_prolonged(self.theta, self.updates[self.level])
 
     def step_all(self, inputs: Tensor, targets: Tensor) -> None:
         """One step of every level at once, on the same batch (Section 4.4's control)."""
         self.finest.propagate(inputs, targets)
-        levels = range(len(self.sizes))
-        for level in levels:
+        for level in self.updates:
             self._find_update(level, inputs)
-        for level in levels:
-            self._apply_update(level)
+        self._update(self.finest, self.optimizers[0], inputs)
+        for level, update in self.updates.items():
+            self.transfers[level].add_prolonged(self.theta, update)
 
     def _find_update(self, level: int, inputs: Tensor) -> None:
-        gradient = self.gradients[level]
-        views = list(zip(*parameter_views(gradient, self.sizes[level]), strict=True))
-        if level == 0:
-            self.finest.gradient(inputs, views)
-        else:
-            self._restricted_gradient(level, inputs, views)
-        self.optimizers[level].step(gradient)
-
-    def _apply_update(self, level: int) -> None:
-        if level == 0:
-            self.theta.add_(self.gradients[0])
-        else:
-            self.transfers[level].add_prolonged(self.theta, self.gradients[level])
+        update, optimizer = self.updates[level], self.optimizers[level]
+        views = list(zip(*parameter_views(update, self.sizes[level]), strict=True))
+        self._restricted_gradient(level, inputs, views)
+        for group in optimizer.groups:
+            optimizer.step(update[group.where], group)
 
     def _restricted_gradient(
         self, level: int, inputs: Tensor, views: Sequence[tuple[Tensor, Tensor]]
@@ -177,7 +182,6 @@ class GalerkinStepper(Stepper):
             for sizes in self.sizes[1:]
         ]
         self.networks = [self.finest, *coarse]
-        self.gradients = [new_parameters(sizes, theta) for sizes in self.sizes]
         self.on_arrival = [new_parameters(sizes, theta) for sizes in self.sizes]
         self.transfers = [
             FoldTransfer(fine, coarse)
@@ -207,12 +211,9 @@ class GalerkinStepper(Stepper):
         return self.sizes[self.level][0]
 
     def step(self, inputs: Tensor, targets: Tensor) -> None:
-        network, gradient = self.networks[self.level], self.gradients[self.level]
+        network = self.networks[self.level]
         network.propagate(inputs, targets)
-        views = list(zip(*parameter_views(gradient, network.sizes), strict=True))
-        network.gradient(inputs, views)
-        self.optimizers[self.level].step(gradient)
-        network.parameters.add_(gradient)
+        self._update(network, self.optimizers[self.level], inputs)
 
     def loss(self, inputs: Tensor, targets: Tensor) -> float:
         return self.networks[self.level].loss(inputs, targets)

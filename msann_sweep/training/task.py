@@ -35,6 +35,7 @@ def open_feed(task: Task, data: Mnist | None, order: Tensor | None, device: str)
             1 if task.kind == "one_object" else 2,
             task.noise,
             validation_seed=VALIDATION_SEED,
+            validation_size=task.validation,
             order=order,
             device=device,
         )

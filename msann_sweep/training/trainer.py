@@ -19,7 +19,7 @@ from msann_sweep.operators import OperatorSet
 from msann_sweep.training.cost import CostMeter
 from msann_sweep.training.initialise import initial_theta
 from msann_sweep.training.network import Form, losses, parameter_views, predict
-from msann_sweep.training.optimizer import new_optimizer
+from msann_sweep.training.optimizer import OPTIMIZERS
 from msann_sweep.training.result import Row, TrialResult, has_reached, summarise
 from msann_sweep.training.schedule import training_schedule
 from msann_sweep.training.stall import StallWatch
@@ -62,7 +62,7 @@ class Trainer:
             config.learning_rate * config.level_lr_growth**level for level in range(config.L + 1)
         ]
         optimizers = [
-            new_optimizer(config.optimizer, sizes, rate, like)
+            OPTIMIZERS[config.optimizer](sizes, rate, like)
             for sizes, rate in zip(self.operators.sizes, rates, strict=True)
         ]
         stepper = STEPPERS[config.coarse_step]

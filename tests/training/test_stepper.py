@@ -10,7 +10,7 @@ from msann_sweep.operators import STRATEGIES, OperatorSet, build_operators
 from msann_sweep.training.cost import parameter_count
 from msann_sweep.training.initialise import glorot_normal, initial_theta
 from msann_sweep.training.network import Network, parameter_views, predict
-from msann_sweep.training.optimizer import new_optimizer
+from msann_sweep.training.optimizer import OPTIMIZERS
 from msann_sweep.training.schedule import cycle_schedule
 from msann_sweep.training.stepper import ExactStepper, GalerkinStepper, Stepper
 from msann_sweep.training.transfer import FoldTransfer, transfer_to_finest
@@ -29,7 +29,7 @@ def stepper_for(
     kind: type[Stepper], operators: OperatorSet, theta: Tensor, rates: list[float]
 ) -> Stepper:
     optimizers = [
-        new_optimizer("rmsprop", sizes, rate, LIKE)
+        OPTIMIZERS["rmsprop"](sizes, rate, LIKE)
         for sizes, rate in zip(operators.sizes, rates, strict=True)
     ]
     return kind(operators, theta, optimizers, BATCH)
