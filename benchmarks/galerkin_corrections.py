@@ -20,7 +20,8 @@ from msann_sweep.config import MnistTask, OneObjectTask, SweepConfig
 from msann_sweep.config.schema import Stopping, Training
 from msann_sweep.data.restriction import fold_means
 from msann_sweep.training import Trainer, load_task_data, threads
-from msann_sweep.training.network import Network, new_parameters, parameter_views
+from msann_sweep.training.groups import parameter_groups
+from msann_sweep.training.network import Network, new_parameters
 from msann_sweep.training.result import find_crossing
 from msann_sweep.training.stepper import GalerkinStepper
 
@@ -45,7 +46,8 @@ class Corrected(Trainer):
     def _gradient(self, network: Network, inputs: Tensor, targets: Tensor) -> Tensor:
         gradient = new_parameters(network.sizes, network.parameters)
         network.propagate(inputs, targets)
-        network.gradient(inputs, list(zip(*parameter_views(gradient, network.sizes), strict=True)))
+        for group in parameter_groups(network.sizes):
+            network.gradient(inputs, group, gradient[group.where])
         return gradient
 
     def _draw(self, level: int) -> tuple[Tensor, Tensor]:
@@ -62,7 +64,9 @@ class Corrected(Trainer):
         self.meter.count(level - 1)
         optimizer = stepper.optimizers[level]
         plain_step = type(optimizer).step
-        optimizer.step = lambda gradient: plain_step(optimizer, gradient.add_(tau))  # type: ignore[method-assign]
+        optimizer.step = lambda gradient, group: plain_step(  # type: ignore[method-assign]  # for this visit
+            optimizer, gradient.add_(tau[group.where]), group
+        )
 
     def _exact(self, stepper: GalerkinStepper, level: int) -> None:
         sizes = self.operators.sizes
@@ -72,7 +76,8 @@ class Corrected(Trainer):
             coarser = new_parameters(sizes[each + 1], gradient)
             stepper.transfers[each].restrict(gradient, coarser)
             gradient = coarser
-        stepper.optimizers[level].step(gradient)
+        for group in stepper.optimizers[level].groups:
+            stepper.optimizers[level].step(gradient[group.where], group)
         stepper.networks[level].parameters.add_(gradient)
         self.meter.count(level)
 

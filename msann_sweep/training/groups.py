@@ -16,7 +16,7 @@ MOST_ENTRIES = 1 << 18
 
 @dataclass(frozen=True)
 class Piece:
-    """Some rows of a layer's weight matrix, or with ``rows`` None its bias; ``where`` in a group."""
+    """Rows of a layer's weight matrix, or with ``rows`` None its bias; ``where`` in a group."""
 
     layer: int
     rows: slice | None

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from msann_sweep.operators import build_operators
+from msann_sweep.training.groups import parameter_groups
 from msann_sweep.training.initialise import glorot_normal
 from msann_sweep.training.network import (
     ACTIVATIONS,
     Form,
     Network,
     losses,
-    parameter_views,
     predict,
 )
 from msann_sweep.training.transfer import FoldTransfer
@@ -63,7 +63,8 @@ def test_gradient_agrees_with_finite_differences(form: Form) -> None:
     y = targets(form, sizes[-1])
     gradient = torch.empty_like(parameters)
     network.propagate(x, y)
-    network.gradient(x, list(zip(*parameter_views(gradient, sizes), strict=True)))
+    for group in parameter_groups(sizes):
+        network.gradient(x, group, gradient[group.where])
     for index in range(0, len(parameters), 11):
         kept = parameters[index].item()
         ends = []

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 
 from msann_sweep.training.cost import parameter_count
 from msann_sweep.training.network import parameter_views
-from msann_sweep.training.optimizer import ELEMENTWISE, Muon, TF1RMSProp
+from msann_sweep.training.optimizer import OPTIMIZERS, Muon, Optimizer, TF1RMSProp
 
+SIZES = (49, 1)
 GRADIENTS = torch.randn(30, 50, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+def step(optimizer: Optimizer, gradient: Tensor) -> None:
+    for group in optimizer.groups:
+        optimizer.step(gradient[group.where], group)
 
 
 @pytest.mark.parametrize(
@@ -18,12 +25,12 @@ GRADIENTS = torch.randn(30, 50, dtype=torch.float64, generator=torch.Generator()
 )
 def test_torch_optimisers(name: str, torch_optimizer: type[torch.optim.Optimizer]) -> None:
     parameters = torch.zeros(50, dtype=torch.float64)
-    ours = ELEMENTWISE[name](50, 0.01, parameters)
+    ours = OPTIMIZERS[name](SIZES, 0.01, parameters)
     theirs_parameters = torch.zeros(50, dtype=torch.float64, requires_grad=True)
     theirs = torch_optimizer([theirs_parameters], lr=0.01)  # type: ignore[call-arg]  # both take lr
     for gradient in GRADIENTS:
         update = gradient.clone()
-        ours.step(update)
+        step(ours, update)
         parameters += update
         theirs_parameters.grad = gradient
         theirs.step()
@@ -32,21 +39,21 @@ def test_torch_optimisers(name: str, torch_optimizer: type[torch.optim.Optimizer
 
 def test_tf1_rmsprop() -> None:
     like = torch.zeros(50, dtype=torch.float64)
-    optimizer = TF1RMSProp(50, 0.01, like)
+    optimizer = TF1RMSProp(SIZES, 0.01, like)
     mean_square = torch.ones(50, dtype=torch.float64)
     for gradient in GRADIENTS:
         mean_square = 0.9 * mean_square + 0.1 * gradient**2
         expected = -0.01 * gradient / (mean_square + 1e-10) ** 0.5
         update = gradient.clone()
-        optimizer.step(update)
+        step(optimizer, update)
         torch.testing.assert_close(update, expected, rtol=1e-12, atol=0)
 
 
 def test_tf1_rmsprop_keeps_epsilon_inside_the_root() -> None:
-    optimizer = TF1RMSProp(1, 1.0, torch.zeros(1, dtype=torch.float64))
+    optimizer = TF1RMSProp((0, 1), 1.0, torch.zeros(1, dtype=torch.float64))
     optimizer.mean_square.zero_()
     update = torch.tensor([1e-8], dtype=torch.float64)
-    optimizer.step(update)
+    step(optimizer, update)
     assert update.item() == pytest.approx(-1e-8 / (1e-17 + 1e-10) ** 0.5)
 
 
@@ -71,7 +78,7 @@ def test_muon_is_torchs(sizes: tuple[int, ...]) -> None:
             b.grad = each
         matrices.step()
         vectors.step()
-        ours.step(gradient)
+        step(ours, gradient)
         parameters += gradient
     for W, theirs in zip(weights, theirs_weights, strict=True):
         torch.testing.assert_close(W, theirs.detach().T, rtol=0, atol=0.03)
@@ -83,7 +90,7 @@ def test_muon_is_torchs(sizes: tuple[int, ...]) -> None:
 def test_muon_steps_are_nearly_orthogonal(sizes: tuple[int, int]) -> None:
     """The iteration brings singular values to about 0.7 to 1.2, and no nearer to 1."""
     gradient = torch.randn(parameter_count(sizes), dtype=torch.float64)
-    Muon(sizes, 1.0, gradient).step(gradient)
+    step(Muon(sizes, 1.0, gradient), gradient)
     (W,), _ = parameter_views(gradient, sizes)
     scale = max(1, sizes[1] / sizes[0]) ** 0.5
     values = torch.linalg.svdvals(W) / scale

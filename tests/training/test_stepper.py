@@ -8,6 +8,7 @@ from torch import Tensor
 
 from msann_sweep.operators import STRATEGIES, OperatorSet, build_operators
 from msann_sweep.training.cost import parameter_count
+from msann_sweep.training.groups import parameter_groups
 from msann_sweep.training.initialise import glorot_normal, initial_theta
 from msann_sweep.training.network import Network, parameter_views, predict
 from msann_sweep.training.optimizer import OPTIMIZERS
@@ -89,7 +90,8 @@ def test_gradient_agrees_with_finite_differences() -> None:
         return float((a * (network.units[-1] - y)).square().sum() / (BATCH * LAYERS[-1]))
 
     energy()
-    network.gradient(x, list(zip(*parameter_views(gradient, sizes), strict=True)))
+    for group in parameter_groups(sizes):
+        network.gradient(x, group, gradient[group.where])
     for index in range(0, len(parameters), 7):
         kept = parameters[index].item()
         ends = []
