@@ -83,3 +83,13 @@ def wall(kind: str, n: int, seeds: int, budget_s: float | None, as_json: bool) -
         click.echo(json.dumps(measured))
         return
     Console().print(wall_table([measured]))
+
+
+@bench.command()
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
+@click.option("-L", "--depth", type=click.IntRange(min=0), default=6, show_default=True)
+def gpu(batch_size: int, depth: int) -> None:
+    """Check the GPU's steps against the CPU's and print the seconds of both, as JSON."""
+    from msann_sweep.bench.gpu import measure_gpu
+
+    click.echo(json.dumps(measure_gpu((1024, 256, 128, 256, 1024), depth, batch_size), indent=2))

@@ -93,8 +93,7 @@ def plain_rows(
 @torch.no_grad()
 def _validation_mse(network: nn.Module, feed: Feed) -> float:
     total, count = 0.0, 0
-    pairs = (torch.split(each, EVALUATION_CHUNK) for each in feed.validation())
-    for x, y in zip(*pairs, strict=True):
+    for x, y in feed.validation(EVALUATION_CHUNK):
         total += float((network(x) - y).square_().sum(dtype=torch.float64))
         count += y.numel()
     return total / count

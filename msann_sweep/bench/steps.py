@@ -23,7 +23,12 @@ ROUNDS, STEPS_PER_ROUND = 9, 12
 
 
 def measure_steps(
-    layers: Sequence[int], L: int, batch_size: int, strategy: str, n_threads: int = 1
+    layers: Sequence[int],
+    L: int,
+    batch_size: int,
+    strategy: str,
+    n_threads: int = 1,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """The least seconds per step over rounds in turn, as ``bench steps --json`` prints them.
 
@@ -32,17 +37,16 @@ def measure_steps(
     """
     operators = build_operators(layers, L, strategy)
     aggregates = all(operators.folded_order(j) is not None for j in range(len(layers)))
-    steppers = {"exact": _stepper("exact", operators, batch_size)}
-    if aggregates:
-        steppers["galerkin"] = _stepper("galerkin", operators, batch_size)
+    kinds = ("exact", "galerkin") if aggregates else ("exact",)
+    steppers = {kind: _stepper(kind, operators, batch_size, device) for kind in kinds}
     with threads(n_threads):
         runs: dict[tuple[str, int], Callable[[], None]] = {
-            ("plain", 0): _plain_step(layers, batch_size)
+            ("plain", 0): _plain_step(layers, batch_size, device)
         }
         for name, stepper in steppers.items():
             for level in range(L + 1):
                 runs[name, level] = _level_step(stepper, level, batch_size)
-        least = _least_seconds(runs)
+        least = _least_seconds(runs, torch.cuda.synchronize if device == "cuda" else None)
     return {
         "plain_fine_s": least["plain", 0],
         "batch_size": batch_size,
@@ -62,28 +66,33 @@ def measure_steps(
     }
 
 
-def _least_seconds(runs: dict[tuple[str, int], Callable[[], None]]) -> dict[tuple[str, int], float]:
+def _least_seconds(
+    runs: dict[tuple[str, int], Callable[[], None]], wait: Callable[[], None] | None = None
+) -> dict[tuple[str, int], float]:
+    wait = wait or (lambda: None)
     least = dict.fromkeys(runs, float("inf"))
     for _ in range(ROUNDS):
         for name, run in runs.items():
             run()
+            wait()
             started_s = perf_counter()
             for _ in range(STEPS_PER_ROUND):
                 run()
+            wait()
             least[name] = min(least[name], (perf_counter() - started_s) / STEPS_PER_ROUND)
     return least
 
 
-def _plain_step(layers: Sequence[int], batch_size: int) -> Callable[[], None]:
-    network = plain_network(layers)
+def _plain_step(layers: Sequence[int], batch_size: int, device: str) -> Callable[[], None]:
+    network = plain_network(layers).to(device)
     step = plain_step(network, plain_optimizers(network, "rmsprop", LEARNING_RATE))
-    x = _examples(batch_size, layers[0])
+    x = _examples(batch_size, layers[0]).to(device)
     return lambda: step(x, x)
 
 
 def _level_step(stepper: Stepper, level: int, batch_size: int) -> Callable[[], None]:
     stepper.move_to(level)
-    x = _examples(batch_size, stepper.resolution())
+    x = _examples(batch_size, stepper.resolution()).to(stepper.theta.device)
     stepper.move_to(0)
 
     def step() -> None:
@@ -94,11 +103,10 @@ def _level_step(stepper: Stepper, level: int, batch_size: int) -> Callable[[], N
     return step
 
 
-def _stepper(name: str, operators: OperatorSet, batch_size: int) -> Stepper:
-    like = torch.empty(0)
-    theta = new_parameters(operators.sizes[0], like)
-    theta.normal_(std=0.05, generator=torch.Generator().manual_seed(0))
-    optimizers = [OPTIMIZERS["rmsprop"](sizes, LEARNING_RATE, like) for sizes in operators.sizes]
+def _stepper(name: str, operators: OperatorSet, batch_size: int, device: str) -> Stepper:
+    theta = new_parameters(operators.sizes[0], torch.empty(0))
+    theta = theta.normal_(std=0.05, generator=torch.Generator().manual_seed(0)).to(device)
+    optimizers = [OPTIMIZERS["rmsprop"](sizes, LEARNING_RATE, theta) for sizes in operators.sizes]
     return STEPPERS[name](operators, theta, optimizers, batch_size)
 
 

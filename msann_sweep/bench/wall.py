@@ -129,7 +129,7 @@ def msann_candidates(config: SweepConfig) -> list[Params]:
         for rate in _rates(n_pixels)[2:5]
         for cascade in (200, "auto")
     ]
-    tuned += [("muon", 0.1, 1.0, "auto"), ("muon", 0.05, 1.0, "auto")]
+    tuned += [("muon", 0.1, 1.0, 100), ("muon", 0.05, 1.0, "auto")]
     tuned += [("adam", _rates(n_pixels)[3], 2.0, 200)]
     return [
         {

@@ -7,6 +7,7 @@ the level's data are the means over the aggregates.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -33,6 +34,8 @@ from msann_sweep.errors import DataError
 
 # The clean images of a level are looked up while all of them have at most so many entries.
 LARGEST_TABLE = 1 << 25
+# Pixels of validation images that are drawn at once.
+DRAWN_AT_ONCE = 1 << 21
 
 
 class Feed(Protocol):
@@ -51,8 +54,11 @@ class Feed(Protocol):
         """
         ...
 
-    def validation(self) -> tuple[Tensor, Tensor]:
-        """Inputs and targets as `draw` at the pixels' level; the same at every call."""
+    def validation(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The validation set, the same at every call, in batches of ``size`` (the last: fewer).
+
+        Inputs and targets as `draw` at the pixels' level.
+        """
         ...
 
 
@@ -90,7 +96,6 @@ class ImageFeed:
         self._validation_pixels = _ordered(validation, order).to(device)
         self.device = self._train.device
         self._levels = {self.n_pixels: self._train}
-        self._validation: Tensor | None = None
 
     def draw(
         self, batch_size: int, generator: torch.Generator, n_units: int
@@ -111,11 +116,11 @@ class ImageFeed:
         sums = self._levels[n_units].index_select(0, rows)
         return sums.to(torch.float32).mul_(1 / (255 * size))
 
-    def validation(self) -> tuple[Tensor, Tensor]:
-        """All validation images; see `Feed.validation`."""
-        if self._validation is None:
-            self._validation = self._validation_pixels.to(torch.float32).mul_(1 / 255)
-        return self._validation, self._validation
+    def validation(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The validation images; see `Feed.validation`."""
+        for pixels in torch.split(self._validation_pixels, size):
+            images = pixels.to(torch.float32).mul_(1 / 255)
+            yield images, images
 
 
 class LabelFeed:
@@ -147,10 +152,11 @@ class LabelFeed:
         labels = self._train.index_select(0, rows)
         return self._images.images(rows, n_units), self._one_hot.index_select(0, labels)
 
-    def validation(self) -> tuple[Tensor, Tensor]:
-        """All validation images and their labels; see `Feed.validation`."""
-        inputs, _ = self._images.validation()
-        return inputs, self._one_hot.index_select(0, self._validation)
+    def validation(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The validation images and their labels; see `Feed.validation`."""
+        labels = torch.split(self._validation, size)
+        for (images, _), each in zip(self._images.validation(size), labels, strict=True):
+            yield images, self._one_hot.index_select(0, each)
 
 
 class ObjectFeed:
@@ -206,12 +212,26 @@ class ObjectFeed:
             self._add_noise(inputs, starts, generator)
         return inputs[:batch_size], targets[:batch_size]
 
-    def validation(self) -> tuple[Tensor, Tensor]:
+    def validation(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The images drawn with the validation seed; see `Feed.validation`."""
         if self._validation is None:
-            generator = torch.Generator(self._device).manual_seed(self._validation_seed)
-            self._validation = self.draw(self._validation_size, generator, self.n_pixels)
-        return self._validation
+            self._validation = self._draw_validation()
+        inputs, targets = (torch.split(each, size) for each in self._validation)
+        for x, y in zip(inputs, targets, strict=True):
+            yield x.to(torch.float32), y.to(torch.float32)
+
+    def _draw_validation(self) -> tuple[Tensor, Tensor]:
+        """Kept as bytes, for pixels are 0 or 1, and drawn in parts, lest they need much memory."""
+        generator = torch.Generator(self._device).manual_seed(self._validation_seed)
+        shape = (self._validation_size, self.n_pixels)
+        kept = [torch.empty(shape, dtype=torch.uint8, device=self._device) for _ in range(2)]
+        part = max(1, DRAWN_AT_ONCE // self.n_pixels)
+        for start in range(0, self._validation_size, part):
+            rows = slice(start, min(start + part, self._validation_size))
+            drawn = self.draw(rows.stop - rows.start, generator, self.n_pixels)
+            for each, images in zip(kept, drawn, strict=True):
+                each[rows] = images
+        return kept[0], kept[1]
 
     def _clean(self, starts: Tensor, n_units: int) -> Tensor:
         """Clean images at a level, float32 (count, n_units)."""

@@ -35,7 +35,7 @@ def parameters(params: dict[str, Any]) -> str:
     """A sample's hyperparameters in one line, without those that a sweep rarely varies."""
     parts = []
     for name, value in params.items():
-        if name in CONSTANT_DETAILS:
+        if name in CONSTANT_DETAILS or (name, value) == ("schedule", "cycle"):
             continue
         short = SHORT_NAMES.get(name, name)
         shown = number(value, 3) if isinstance(value, float) else str(value)

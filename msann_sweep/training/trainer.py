@@ -194,18 +194,17 @@ class Trainer:
 
     def validate(self) -> tuple[float, float | None]:
         """Mean loss of Θ over validation examples and outputs; accuracy where there are labels."""
-        inputs, targets = self.feed.validation()
         theta = self.stepper.composed()
         labels = self.form.loss == "cross_entropy"
         total = torch.zeros((), dtype=torch.float64, device=theta.device)
         right = torch.zeros((), dtype=torch.int64, device=theta.device)
-        batches = (torch.split(tensor, EVALUATION_CHUNK) for tensor in (inputs, targets))
-        for x, y in zip(*batches, strict=True):
+        count = 0
+        for x, y in self.feed.validation(EVALUATION_CHUNK):
             outputs = predict(theta, self.config.layers, x.to(theta.dtype), self.form)
             total += losses(outputs, y.to(theta.dtype), self.form.loss).sum(dtype=torch.float64)
             if labels:
                 right += (outputs.argmax(1) == y.argmax(1)).sum()
-        count = len(targets) if labels else targets.numel()
+            count += len(y) if labels else y.numel()
         return float(total) / count, float(right) / count if labels else None
 
     def result(self) -> TrialResult:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from msann_sweep.data import Feed, ImageFeed, ObjectFeed, restriction
+from msann_sweep.data import Feed, ImageFeed, LabelFeed, ObjectFeed, restriction
 from msann_sweep.data import feed as feed_module
 from msann_sweep.errors import DataError
 
@@ -55,10 +55,16 @@ def test_order_only_moves_pixels(power: int, n_objects: int, seed: int, order_se
     moved = ObjectFeed(n, n_objects, 0.1, validation_seed=1, validation_size=11, order=order)
     for one, other in (
         (plain.draw(5, seeded(seed), n), moved.draw(5, seeded(seed), n)),
-        (plain.validation(), moved.validation()),
+        (whole(plain), whole(moved)),
     ):
         for before, after in zip(one, other, strict=True):
             assert torch.equal(before[:, order], after)
+
+
+def whole(feed: Feed) -> tuple[Tensor, Tensor]:
+    """The validation set, put together from batches of four."""
+    inputs, targets = zip(*feed.validation(4), strict=True)
+    return torch.cat(inputs), torch.cat(targets)
 
 
 @pytest.mark.parametrize("n_objects", [1, 2])
@@ -101,11 +107,11 @@ def test_without_tables_the_same_images_are_drawn(
 def test_object_validation_is_fixed_by_its_seed() -> None:
     feed, same = (ObjectFeed(32, 1, 0.05, validation_seed=5) for _ in range(2))
     other = ObjectFeed(32, 1, 0.05, validation_seed=6)
-    inputs, targets = feed.validation()
+    inputs, targets = whole(feed)
     assert inputs.shape == targets.shape == (2000, 32)
     feed.draw(4, seeded(1), 16)
-    assert all(map(torch.equal, feed.validation(), same.validation()))
-    assert not torch.equal(targets, other.validation()[1])
+    assert all(map(torch.equal, whole(feed), whole(same)))
+    assert not torch.equal(targets, whole(other)[1])
     assert not torch.equal(inputs, targets)
 
 
@@ -160,15 +166,15 @@ def test_shared_images_are_neither_copied_nor_written_nor_warned_of() -> None:
     for each in (feed, with_order):
         for n_units in (64, 32, 1):
             each.draw(8, seeded(1), n_units)
-        each.validation()
+        whole(each)
     assert images.tobytes() == content
 
 
 def test_image_validation_is_all_of_it_in_order() -> None:
     images, held_out = read_only_images(9, 8), read_only_images(6, 8, seed=1)
     order = torch.randperm(8, generator=seeded(5))
-    inputs, targets = ImageFeed(images, held_out, order=order).validation()
-    assert inputs is targets
+    inputs, targets = whole(ImageFeed(images, held_out, order=order))
+    assert torch.equal(inputs, targets)
     torch.testing.assert_close(inputs, torch.tensor(held_out)[:, order] / 255)
 
 
@@ -229,3 +235,30 @@ def test_arrays_that_are_no_images() -> None:
     ):
         with pytest.raises(DataError, match=said):
             ImageFeed(train, validation)
+
+
+@pytest.mark.parametrize("n_units", [16, 4])
+def test_labels_belong_to_their_images(n_units: int) -> None:
+    images, held_out = read_only_images(50, 16), read_only_images(9, 16, seed=1)
+    labels = (images.sum(axis=1) % 10).astype(np.uint8)
+    held_out_labels = (held_out.sum(axis=1) % 10).astype(np.uint8)
+    pictures = ImageFeed(images, held_out)
+    feed = LabelFeed(pictures, labels, held_out_labels, 10)
+    inputs, targets = feed.draw(200, seeded(3), n_units)
+    rows = pictures.choose(200, seeded(3))
+    torch.testing.assert_close(inputs, pictures.images(rows, n_units))
+    assert targets.shape == (200, 10)
+    assert torch.equal(targets.argmax(1), torch.from_numpy(labels)[rows].long())
+    assert torch.equal(targets.sum(1), torch.ones(200))
+    inputs, targets = whole(feed)
+    torch.testing.assert_close(inputs, torch.tensor(held_out) / 255)
+    assert torch.equal(targets.argmax(1), torch.from_numpy(held_out_labels).long())
+
+
+def test_validation_images_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("msann_sweep.data.feed.DRAWN_AT_ONCE", 3 * 32)
+    feed = ObjectFeed(32, 2, 0.05, validation_seed=5, validation_size=10)
+    inputs, targets = whole(feed)
+    assert inputs.shape == targets.shape == (10, 32)
+    assert set(targets.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(targets.sum(1), torch.full((10,), 8.0))

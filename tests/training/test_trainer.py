@@ -123,7 +123,7 @@ def test_weights_are_those_of_a_torch_network_in_pixel_order(sweep: SweepConfig)
         layers += [torch.nn.Linear(n_in, n_out), torch.nn.Sigmoid()]
     network = torch.nn.Sequential(*layers)
     network.load_state_dict(trainer.weights())
-    inputs, targets = trainer.feed.validation()
+    ((inputs, targets),) = trainer.feed.validation(5000)
     natural = torch.argsort(torch.from_numpy(trainer.operators.folded_order(0)))
     with torch.no_grad():
         mse = torch.nn.functional.mse_loss(network(inputs[:, natural]), targets[:, natural])
