@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 FILE ?= search_spaces/mnist.yaml
 NAME ?= $(basename $(notdir $(FILE)))-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: launch test test-fast check lock clean
+.PHONY: launch test test-fast check bench lock clean
 
 # Run the main job; every call is a sweep of its own under runs/.
 launch: $(VENV)/.installed
@@ -29,6 +29,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
+
+# Measure plain PyTorch against MsANN and rewrite the README's table; about an hour.
+bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/wall.py
 
 # Newest versions that the loose bounds of pyproject.toml admit.
 lock:
