@@ -73,7 +73,7 @@ def test_both_sides_try_equally_much(task: OneObjectTask | MnistTask) -> None:
 
 @pytest.mark.slow
 def test_bench_wall_prints_the_contract() -> None:
-    arguments = ["bench", "wall", "--n", "8", "--seeds", "2", "--budget-s", "0.3", "--json"]
+    arguments = ["bench", "wall", "--n", "8", "--seeds", "2", "--budget-s", "0.8", "--json"]
     answer = CliRunner().invoke(cli, arguments)
     assert answer.exit_code == 0, answer.output
     measured = json.loads(answer.stdout.splitlines()[-1])
@@ -81,7 +81,7 @@ def test_bench_wall_prints_the_contract() -> None:
     for side in ("default", "msann"):
         assert measured[side]["cost_to_tenth"] > 0
         assert measured[side]["flops_to_tenth"] > 0
-        assert 0 < measured[side]["wall_to_tenth_s"] < 0.5
+        assert 0 < measured[side]["wall_to_tenth_s"] < 1.6
     default, msann = measured["default"], measured["msann"]
     assert measured["cost_ratio"] == default["cost_to_tenth"] / msann["cost_to_tenth"]
     assert measured["wall_ratio"] == default["wall_to_tenth_s"] / msann["wall_to_tenth_s"]
