@@ -31,6 +31,14 @@ class CheckpointFile:
         self.interval_s = interval_s
         self._last_s = monotonic()
 
+    def check(self) -> None:
+        """Raise CheckpointError at once where a later :meth:`save` could not write."""
+        folder = self.file.absolute().parent
+        if self.file.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            raise CheckpointError(
+                f"checkpoint: got {self.file}; allowed: a file in a folder that can be written to"
+            )
+
     def exists(self) -> bool:
         """Whether there is anything to go on from."""
         return self.file.exists() or self.previous.exists()

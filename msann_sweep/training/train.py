@@ -41,9 +41,11 @@ def train(
     Raises DataError or ResourceError where its data or device are not to be had, CheckpointError
     where the file is another trial's or damaged.
     """
+    keeper = CheckpointFile(checkpoint) if checkpoint else None
+    if keeper:
+        keeper.check()
     with threads(trial_config.threads):
         trainer = Trainer(trial_config)
-        keeper = CheckpointFile(checkpoint) if checkpoint else None
         if keeper and keeper.exists():
             trainer.load_state_dict(keeper.load())
         after_batch = partial(keeper.save_if_due, trainer.state_dict) if keeper else None

@@ -126,6 +126,12 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         CheckpointFile(tmp_path / "nowhere/trial.checkpoint").save({})
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:
+    for place in (tmp_path / "nowhere/trial.checkpoint", tmp_path):
+        with pytest.raises(CheckpointError, match="folder that can be written to"):
+            train(trial({}), lambda row: pytest.fail(f"trained: {row}"), place)
+
+
 def test_saved_when_due(tmp_path: Path) -> None:
     keeper = CheckpointFile(tmp_path / "trial.checkpoint", interval_s=3600)
     keeper.save_if_due(dict)
