@@ -33,13 +33,13 @@ class Corrected(Trainer):
 
     variant = "none"
 
-    def _smooth(self, level: int) -> None:
-        stepper = self.stepper
+    def _smooth(self) -> None:
+        stepper, level = self.stepper, self.stepper.level
         if level == 0 or self.batches_in_visit > 0 or not isinstance(stepper, GalerkinStepper):
-            super()._smooth(level)
+            super()._smooth()
         elif self.variant == "τ":
             self._find_tau(stepper, level)
-            super()._smooth(level)
+            super()._smooth()
         else:
             self._exact(stepper, level)
 

@@ -66,16 +66,10 @@ def wall(kind: str, n: int, seeds: int, budget_s: float | None, as_json: bool) -
     """Train plain PyTorch and MsANN side by side, both tuned alike, and compare the seconds."""
     from rich.console import Console
 
-    from msann_sweep.bench.wall import measure_wall
-    from msann_sweep.config import MnistTask, OneObjectTask, TwoObjectTask
+    from msann_sweep.bench.wall import measure_wall, wall_task
     from msann_sweep.report.wall import wall_table
 
-    objects = {"one_object": OneObjectTask, "two_object": TwoObjectTask}
-    # Larger networks would spend most of the run on validating, which is not what is measured.
-    task = (
-        objects[kind](n=n, validation=2000 if n < 12 else 500) if kind in objects else MnistTask()
-    )
-    default_s = 2.5 * 2.2 ** (n - 10) if kind in objects else 4.0
+    task, default_s = wall_task(kind, n)
     measured = measure_wall(
         task, budget_s or default_s, seeds, lambda line: click.echo(line, err=True)
     )

@@ -18,7 +18,7 @@ CHECKED_LAYERS, CHECKED_L, CYCLES = (256, 64, 32, 64, 256), 3, 4
 
 
 def measure_gpu(layers: tuple[int, ...], L: int, batch_size: int) -> dict[str, Any]:
-    """What ``bench gpu --json`` prints: agreement in float64, then seconds of a step on each.
+    """What ``bench gpu`` prints: agreement in float64, then seconds of a step on each.
 
     Raises ResourceError on a machine without a GPU that torch can use.
     """

@@ -29,6 +29,7 @@ TRIALS_PER_SIDE = 18
 MUON_RATES = [0.4 / 2**i for i in range(6)]
 TENTH, FINAL = "tenth", "final"
 Params = Mapping[str, Any]
+WallTask = OneObjectTask | TwoObjectTask | MnistTask
 
 
 @dataclass
@@ -41,8 +42,19 @@ class Side:
     best_at_third: float = float("inf")
 
 
+def wall_task(kind: str, n: int) -> tuple[WallTask, float]:
+    """The task that ``bench wall`` measures, and the seconds that a trial gets by default.
+
+    MNIST has no ``n``. Large networks are validated on fewer images, lest that take most of it.
+    """
+    if kind == "mnist":
+        return MnistTask(), 4.0
+    objects = {"one_object": OneObjectTask, "two_object": TwoObjectTask}
+    return objects[kind](n=n, validation=2000 if n < 12 else 500), 2.5 * 2.2 ** (n - 10)
+
+
 def measure_wall(
-    task: OneObjectTask | TwoObjectTask | MnistTask,
+    task: WallTask,
     budget_s: float,
     seeds: int = 3,
     progress: Callable[[str], None] | None = None,

@@ -20,8 +20,8 @@ from msann_sweep.config.hyperparameters import (
     AGGREGATIONS,
     MULTILEVEL,
     NAMES,
-    Hyperparameters,
     Value,
+    admits,
     deepest_level,
 )
 from msann_sweep.config.schema import Loss, Network, Search, Stopping, default_layers
@@ -29,7 +29,6 @@ from msann_sweep.config.space import Space
 from msann_sweep.config.task import MnistLabelsTask, Task
 
 LISTED = ", ".join(AGGREGATIONS)
-INTEGRAL = ("L", "gamma", "k", "batch_size", "cascade")
 GALERKIN_RULE = (
     f"galerkin with {LISTED} only; add when: {{prolongation: [{LISTED}]}} to coarse_step"
 )
@@ -132,8 +131,7 @@ def entry_faults(space: Space, depth: int | None) -> Iterator[Fault]:
         if name not in NAMES:
             yield unknown_hyperparameter(path)
             continue
-        integral = name in INTEGRAL
-        if integral and isinstance(entry, FloatRange):
+        if admits(name, int) and isinstance(entry, FloatRange):
             allowed = f"for {name}: whole numbers, e.g. {{int: [low, high]}}"
             yield Fault(path, show(entry.model_dump(mode="json", by_alias=True)), allowed)
             continue
@@ -189,7 +187,7 @@ def condition_faults(space: Space, broken: Container[str]) -> Iterator[Fault]:
 
 def _operand_faults(path: Path, name: str, condition: Value | tuple[Value, ...]) -> Iterator[Fault]:
     if is_ordering(condition):
-        if Hyperparameters.model_fields[name].annotation not in (int, float):
+        if not (admits(name, int) or admits(name, float)):
             yield Fault(path, show(condition), f"a value of {name}, or a list of values")
         return
     for value in operands(condition):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -92,6 +92,13 @@ CYCLIC: tuple[str, ...] = ("gamma", "k", "cascade")
 
 AGGREGATIONS: tuple[str, ...] = ("path", "grid", "grid_shuffled", "diffuse", "learned_graph")
 """Values of prolongation that aggregate units, as coarse_step galerkin needs it."""
+
+
+def admits(name: str, kind: type) -> bool:
+    """Whether values of a hyperparameter can be of this kind, int or float."""
+    annotation = Hyperparameters.model_fields[name].annotation
+    parts = get_args(annotation) or (annotation,)
+    return any(kind is part or kind in get_args(part) for part in parts)
 
 
 def deepest_level(layers: tuple[int, ...]) -> int:

@@ -224,14 +224,20 @@ class ObjectFeed:
         """Kept as bytes, for pixels are 0 or 1, and drawn in parts, lest they need much memory."""
         generator = torch.Generator(self._device).manual_seed(self._validation_seed)
         shape = (self._validation_size, self.n_pixels)
-        kept = [torch.empty(shape, dtype=torch.uint8, device=self._device) for _ in range(2)]
+        inputs = torch.empty(shape, dtype=torch.uint8, device=self._device)
+        targets = torch.empty_like(inputs)
         part = max(1, DRAWN_AT_ONCE // self.n_pixels)
         for start in range(0, self._validation_size, part):
             rows = slice(start, min(start + part, self._validation_size))
-            drawn = self.draw(rows.stop - rows.start, generator, self.n_pixels)
-            for each, images in zip(kept, drawn, strict=True):
-                each[rows] = images
-        return kept[0], kept[1]
+            count = rows.stop - rows.start
+            # As in `draw`, but the noise goes into the targets themselves once they are kept.
+            starts = sample_starts(self.n_pixels, self.n_objects, count + 1, generator)
+            images = self._clean(starts, self.n_pixels)
+            targets[rows] = images[:count]
+            if self.noise > 0:
+                self._add_noise(images, starts, generator)
+            inputs[rows] = images[:count]
+        return inputs, targets
 
     def _clean(self, starts: Tensor, n_units: int) -> Tensor:
         """Clean images at a level, float32 (count, n_units)."""

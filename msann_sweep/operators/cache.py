@@ -1,18 +1,14 @@
 """Operator sets on disk, named by what they are made from.
 
-A file is its content's SHA-256 digest, a line break, and a NumPy archive without pickled objects:
-a planted file cannot run code, and a damaged one is noticed and built again. Files are written
-beside their place and moved there, so that any number of processes may share a folder.
+A file is a sealed NumPy archive without pickled objects: a planted one cannot run code, a damaged
+one is noticed and built again, and any number of processes may share a folder.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +21,7 @@ from msann_sweep.operators.operator import Aggregation, Dense, Identity, Operato
 from msann_sweep.operators.operator_set import OperatorSet, graphs_digest, operator_key
 from msann_sweep.operators.products import Kronecker
 from msann_sweep.operators.strategies import build_operators
+from msann_sweep.sealed_file import read_sealed, write_sealed
 
 
 class OperatorCache:
@@ -63,10 +60,10 @@ class OperatorCache:
 
     def _load(self, key: str) -> OperatorSet | None:
         try:
-            digest, _, content = self.file(key).read_bytes().partition(b"\n")
+            content = read_sealed(self.file(key))
         except FileNotFoundError:
             return None
-        if digest.decode(errors="replace") == hashlib.sha256(content).hexdigest():
+        if content is not None:
             # What another version wrote, or nobody of ours, is as good as not there.
             with contextlib.suppress(KeyError, ValueError, TypeError, OSError, BadZipFile):
                 operators = _decode(content)
@@ -77,10 +74,7 @@ class OperatorCache:
 
     def _store(self, operators: OperatorSet) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        content = _encode(operators)
-        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".new", delete=False) as file:
-            file.write(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
-        os.replace(file.name, self.file(operators.key))
+        write_sealed(self.file(operators.key), _encode(operators))
 
 
 def _encode(operators: OperatorSet) -> bytes:

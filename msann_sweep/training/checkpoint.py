@@ -1,13 +1,11 @@
 """A trial's state on disk: whole or not at all, and free of code.
 
-A file is the SHA-256 digest of its content, a line break, and what ``torch.save`` made of a trial's
-state. A new one is written beside its place and moved there, after the one before it has become
-"<name>.previous": should the newest be damaged all the same, the one before it is used.
+A file is what ``torch.save`` made of a trial's state, sealed. Before a new one takes its place, the
+one there becomes "<name>.previous": should the newest be damaged, the one before it is used.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from collections.abc import Callable
@@ -18,6 +16,7 @@ from typing import Any
 import torch
 
 from msann_sweep.errors import CheckpointError
+from msann_sweep.sealed_file import read_sealed, write_sealed
 
 INTERVAL_S = 10.0
 
@@ -55,18 +54,11 @@ class CheckpointFile:
         """
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        content = buffer.getvalue()
-        fresh = self.file.with_name(f"{self.file.name}.{os.getpid()}.new")
         try:
-            with fresh.open("wb") as stream:
-                stream.write(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
-                stream.flush()
-                os.fsync(stream.fileno())
             if self.file.exists():
                 self.file.replace(self.previous)
-            fresh.replace(self.file)
+            write_sealed(self.file, buffer.getvalue())
         except OSError as error:
-            fresh.unlink(missing_ok=True)
             raise CheckpointError(
                 f"checkpoint: cannot write {self.file}: {error.strerror}; give a writable place"
             ) from None
@@ -86,10 +78,10 @@ class CheckpointFile:
 
 def _read(file: Path) -> dict[str, Any] | None:
     try:
-        digest, _, content = file.read_bytes().partition(b"\n")
+        content = read_sealed(file)
     except FileNotFoundError:
         return None
-    if digest.decode(errors="replace") != hashlib.sha256(content).hexdigest():
+    if content is None:
         return None
     state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
     return state

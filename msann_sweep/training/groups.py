@@ -1,7 +1,7 @@
-"""Flat parameters in pieces that fit a processor's cache.
+"""Flat parameters in pieces of bounded size.
 
 A gradient need never exist as a whole: group by group it is computed, turned into an update and
-added, while it is still in cache. Small networks are one group, so that they pay no overhead.
+added, so that large networks need no memory for it. Those of the paper's size are one group.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Larger ones leave the cache; smaller ones pay more calls than they save.
-MOST_ENTRIES = 1 << 18
+# Smaller groups pay more calls than they save memory.
+MOST_ENTRIES = 1 << 20
 
 
 @dataclass(frozen=True)

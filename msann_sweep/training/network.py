@@ -87,13 +87,19 @@ def predict(
     return OUTPUTS[form.loss](torch.addmm(b, h, W))
 
 
-def losses(outputs: Tensor, targets: Tensor, loss: str) -> Tensor:
-    """The loss of every output, (B, n_out), whose mean (cross-entropy: sum over outputs) counts."""
+def total_loss(outputs: Tensor, targets: Tensor, loss: str) -> tuple[Tensor, int]:
+    """The loss of outputs (B, n_out), summed in float64, and of how many terms it is the sum.
+
+    The quotient of the two is the mean loss: over all outputs, for cross-entropy over examples.
+    """
     if loss == "mse":
-        return (outputs - targets).square_()
-    if loss == "binary_cross_entropy":
-        return torch.nn.functional.binary_cross_entropy(outputs, targets, reduction="none")
-    return outputs.clamp_min(torch.finfo(outputs.dtype).tiny).log_().mul_(targets).neg_()
+        each = (outputs - targets).square_()
+    elif loss == "binary_cross_entropy":
+        each = torch.nn.functional.binary_cross_entropy(outputs, targets, reduction="none")
+    else:
+        each = outputs.clamp_min(torch.finfo(outputs.dtype).tiny).log_().mul_(targets).neg_()
+    count = len(each) if loss == "cross_entropy" else each.numel()
+    return each.sum(dtype=torch.float64), count
 
 
 class Network:
@@ -156,9 +162,8 @@ class Network:
 
     def loss(self, inputs: Tensor, targets: Tensor) -> float:
         """Mean loss over a batch of aggregate means, in the form's own loss."""
-        each = losses(self.forward(inputs), targets, self.form.loss)
-        count = len(each) if self.form.loss == "cross_entropy" else each.numel()
-        return float(each.sum() / count)
+        total, count = total_loss(self.forward(inputs), targets, self.form.loss)
+        return float(total) / count
 
     def gradient(self, inputs: Tensor, group: Group, out: Tensor) -> None:
         """Write dE/dW and dE/db of the batch last propagated, as far as they are in ``group``.

@@ -98,12 +98,23 @@ class Adam(Optimizer):
         self.steps += group.where.start == 0
         mean, mean_square = self.mean[group.where], self.mean_square[group.where]
         scratch = self.scratch[: group.size]
-        mean.lerp_(gradient, 0.1)
-        mean_square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-        correction = (1 - 0.999**self.steps) ** 0.5
-        torch.sqrt(mean_square, out=scratch).div_(correction).add_(1e-8)
-        torch.div(mean, scratch, out=gradient)
-        gradient.mul_(-self.learning_rate / (1 - 0.9**self.steps))
+        _adam_update(gradient, mean, mean_square, self.steps, self.learning_rate, scratch)
+
+
+def _adam_update(
+    gradient: Tensor,
+    mean: Tensor,
+    mean_square: Tensor,
+    steps: int,
+    learning_rate: float,
+    scratch: Tensor,
+) -> None:
+    """Adam's rule on slots and scratch of the gradient's shape; ``steps`` include this one."""
+    mean.lerp_(gradient, 0.1)
+    mean_square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+    torch.sqrt(mean_square, out=scratch).div_((1 - 0.999**steps) ** 0.5).add_(1e-8)
+    torch.div(mean, scratch, out=gradient)
+    gradient.mul_(-learning_rate / (1 - 0.9**steps))
 
 
 class Muon(Optimizer):
@@ -139,17 +150,10 @@ class Muon(Optimizer):
         W.lerp_(momentum, self.MOMENTUM)
         self._orthogonalize(W, self.scratch[matrix.where].view(n_in, n_out))
         W.mul_(-self.learning_rate * max(1, n_out / n_in) ** 0.5)
-        self._step_bias(b, matrix.layer)
-
-    def _step_bias(self, b: Tensor, layer: int) -> None:
-        mean, mean_square = (
-            slot[layer, : len(b)] for slot in (self.bias_mean, self.bias_mean_square)
-        )
-        mean.lerp_(b, 0.1)
-        mean_square.mul_(0.999).addcmul_(b, b, value=0.001)
-        scratch = torch.sqrt(mean_square, out=self.scratch[: len(b)])
-        torch.div(mean, scratch.div_((1 - 0.999**self.steps) ** 0.5).add_(1e-8), out=b)
-        b.mul_(-self.BIAS_RATE * self.learning_rate / (1 - 0.9**self.steps))
+        mean = self.bias_mean[matrix.layer, :n_out]
+        mean_square = self.bias_mean_square[matrix.layer, :n_out]
+        rate = self.BIAS_RATE * self.learning_rate
+        _adam_update(b, mean, mean_square, self.steps, rate, self.scratch[:n_out])
 
     def _orthogonalize(self, W: Tensor, spare: Tensor) -> None:
         """Replace W by about U Vᵀ of its singular value decomposition U S Vᵀ, in place."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msann_sweep.config import TrialConfig
+
 
 def cycle_schedule(gamma: int, L: int) -> list[int]:
     """Levels visited by one ``MsANNCycle(0)``, each visit being k smoothing steps.
@@ -24,6 +26,13 @@ def cycle_schedule(gamma: int, L: int) -> list[int]:
     for level in reversed(range(L)):
         visits = [level, *(visit for _ in range(gamma) for visit in (*visits, level))]
     return visits
+
+
+def trial_schedule(trial: TrialConfig) -> Iterator[tuple[int, int | None]]:
+    """The schedule that a trial asks for; one that trains all levels at once stays at level 0."""
+    if trial.schedule == "simultaneous":
+        return training_schedule(0, 0, 1, 0)
+    return training_schedule(trial.gamma, trial.L, trial.k, trial.cascade)
 
 
 def training_schedule(

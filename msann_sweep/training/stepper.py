@@ -57,6 +57,10 @@ class Stepper(ABC):
     def move_to(self, level: int) -> None:
         """Go to ``level``; further steps smooth there."""
 
+    def trained_levels(self) -> Sequence[int]:
+        """The levels that one :meth:`step` trains."""
+        return (self.level,)
+
     @abstractmethod
     def resolution(self) -> int:
         """Pixels per example that :meth:`step` wants at the present level."""
@@ -126,15 +130,6 @@ class ExactStepper(Stepper):
             self._find_update(self.level, inputs)
             self.transfers[self.level].add_prolonged(self.theta, self.updates[self.level])
 
-    def step_all(self, inputs: Tensor, targets: Tensor) -> None:
-        """One step of every level at once, on the same batch (Section 4.4's control)."""
-        self.finest.propagate(inputs, targets)
-        for level in self.updates:
-            self._find_update(level, inputs)
-        self._update(self.finest, self.optimizers[0], inputs)
-        for level, update in self.updates.items():
-            self.transfers[level].add_prolonged(self.theta, update)
-
     def _find_update(self, level: int, inputs: Tensor) -> None:
         update, optimizer = self.updates[level], self.optimizers[level]
         views = list(zip(*parameter_views(update, self.sizes[level]), strict=True))
@@ -158,6 +153,21 @@ class ExactStepper(Stepper):
 
     def composed(self) -> Tensor:
         return self.theta
+
+
+class SimultaneousStepper(ExactStepper):
+    """Section 4.4's control: a step at level 0 trains every level, all on the same batch."""
+
+    def trained_levels(self) -> Sequence[int]:
+        return range(len(self.sizes))
+
+    def step(self, inputs: Tensor, targets: Tensor) -> None:
+        self.finest.propagate(inputs, targets)
+        for level in self.updates:
+            self._find_update(level, inputs)
+        self._update(self.finest, self.optimizers[0], inputs)
+        for level, update in self.updates.items():
+            self.transfers[level].add_prolonged(self.theta, update)
 
 
 class GalerkinStepper(Stepper):

@@ -18,12 +18,12 @@ from msann_sweep.errors import CheckpointError, ResourceError
 from msann_sweep.operators import OperatorSet
 from msann_sweep.training.cost import CostMeter
 from msann_sweep.training.initialise import initial_theta
-from msann_sweep.training.network import Form, losses, parameter_views, predict
+from msann_sweep.training.network import Form, parameter_views, predict, total_loss
 from msann_sweep.training.optimizer import OPTIMIZERS
 from msann_sweep.training.result import Row, TrialResult, has_reached, summarise
-from msann_sweep.training.schedule import training_schedule
+from msann_sweep.training.schedule import trial_schedule
 from msann_sweep.training.stall import StallWatch
-from msann_sweep.training.stepper import STEPPERS, ExactStepper
+from msann_sweep.training.stepper import STEPPERS, SimultaneousStepper, Stepper
 from msann_sweep.training.task import open_feed, trial_operators
 
 EVALUATION_CHUNK = 500
@@ -58,15 +58,7 @@ class Trainer:
         generator = torch.Generator(config.device).manual_seed(int(initial_seed))
         self.batches = torch.Generator(config.device).manual_seed(int(batch_seed))
         theta = initial_theta(self.operators, config.coarse_init, generator, like)
-        rates = [
-            config.learning_rate * config.level_lr_growth**level for level in range(config.L + 1)
-        ]
-        optimizers = [
-            OPTIMIZERS[config.optimizer](sizes, rate, like)
-            for sizes, rate in zip(self.operators.sizes, rates, strict=True)
-        ]
-        stepper = STEPPERS[config.coarse_step]
-        self.stepper = stepper(self.operators, theta, optimizers, config.batch_size, self.form)
+        self.stepper = self._new_stepper(theta)
         self.feed = open_feed(config.task, data, self._pixel_order(), config.device)
         self.meter = CostMeter(self.operators.sizes, config.batch_size)
         self.curve: list[Row] = []
@@ -77,6 +69,19 @@ class Trainer:
         self.batches_in_visit = 0
         self.watch: StallWatch | None = None
         self._running_since: float | None = None
+
+    def _new_stepper(self, theta: Tensor) -> Stepper:
+        config = self.config
+        rates = [
+            config.learning_rate * config.level_lr_growth**level for level in range(config.L + 1)
+        ]
+        optimizers = [
+            OPTIMIZERS[config.optimizer](sizes, rate, theta)
+            for sizes, rate in zip(self.operators.sizes, rates, strict=True)
+        ]
+        at_once = config.schedule == "simultaneous"
+        kind = SimultaneousStepper if at_once else STEPPERS[config.coarse_step]
+        return kind(self.operators, theta, optimizers, config.batch_size, self.form)
 
     def _pixel_order(self) -> Tensor | None:
         order = self.operators.folded_order(0)
@@ -92,20 +97,16 @@ class Trainer:
         called between any two batches, where :meth:`state_dict` may be taken; a trainer that has
         loaded one goes on from there.
         """
-        config = self.config
         if not self.curve:
             yield from self._evaluate()
         next_cost = self._next_evaluation()
         self._start_clock()
-        schedule = training_schedule(config.gamma, config.L, config.k, config.cascade)
-        if config.schedule == "simultaneous":
-            schedule = training_schedule(0, 0, 1, 0)
-        for level, batches in islice(schedule, self.visits, None):
+        for level, batches in islice(trial_schedule(self.config), self.visits, None):
             self.stepper.move_to(level)
             while not self._visit_is_over(batches):
                 if self.stop_reason:
                     return
-                self._smooth(level)
+                self._smooth()
                 self.batches_in_visit += 1
                 out_of_budget = self._out_of_budget()
                 if self.meter.cost >= next_cost or out_of_budget:
@@ -124,21 +125,16 @@ class Trainer:
             return self.batches_in_visit >= batches
         if self.watch is None:
             size = self.config.batch_size
-            self.watch = StallWatch(self.feed, self.stepper, size, self.batches)
+            self.watch = StallWatch.begin(self.feed, self.stepper, size, self.batches)
         return self.watch.stalled(self.stepper, self.batches_in_visit)
 
-    def _smooth(self, level: int) -> None:
+    def _smooth(self) -> None:
         inputs, targets = self.feed.draw(
             self.config.batch_size, self.batches, self.stepper.resolution()
         )
         dtype = self.stepper.theta.dtype
-        inputs, targets = inputs.to(dtype), targets.to(dtype)
-        if self.config.schedule == "simultaneous" and isinstance(self.stepper, ExactStepper):
-            self.stepper.step_all(inputs, targets)
-            for each in range(self.config.L + 1):
-                self.meter.count(each)
-        else:
-            self.stepper.step(inputs, targets)
+        self.stepper.step(inputs.to(dtype), targets.to(dtype))
+        for level in self.stepper.trained_levels():
             self.meter.count(level)
 
     def _start_clock(self) -> None:
@@ -196,15 +192,15 @@ class Trainer:
         """Mean loss of Θ over validation examples and outputs; accuracy where there are labels."""
         theta = self.stepper.composed()
         labels = self.form.loss == "cross_entropy"
-        total = torch.zeros((), dtype=torch.float64, device=theta.device)
+        total, count = torch.zeros((), dtype=torch.float64, device=theta.device), 0
         right = torch.zeros((), dtype=torch.int64, device=theta.device)
-        count = 0
         for x, y in self.feed.validation(EVALUATION_CHUNK):
             outputs = predict(theta, self.config.layers, x.to(theta.dtype), self.form)
-            total += losses(outputs, y.to(theta.dtype), self.form.loss).sum(dtype=torch.float64)
             if labels:
                 right += (outputs.argmax(1) == y.argmax(1)).sum()
-            count += len(y) if labels else y.numel()
+            loss, n_terms = total_loss(outputs, y.to(theta.dtype), self.form.loss)
+            total += loss
+            count += n_terms
         return float(total) / count, float(right) / count if labels else None
 
     def result(self) -> TrialResult:
@@ -232,7 +228,7 @@ class Trainer:
             "batches": self.batches.get_state(),
             "visits": self.visits,
             "batches_in_visit": self.batches_in_visit,
-            "watch": self.watch.state_dict() if self.watch else None,
+            "watch": vars(self.watch).copy() if self.watch else None,
             "steps_per_level": self.meter.steps_per_level,
             "curve": self.curve,
             "wall_s": self.wall_s,
@@ -251,7 +247,7 @@ class Trainer:
         self.batches.set_state(state["batches"].cpu())
         self.visits = state["visits"]
         self.batches_in_visit = state["batches_in_visit"]
-        self.watch = StallWatch.from_state(state["watch"]) if state["watch"] else None
+        self.watch = StallWatch(**state["watch"]) if state["watch"] else None
         self.meter.load(state["steps_per_level"])
         self.curve = list(state["curve"])
         self.wall_s = state["wall_s"]

@@ -262,3 +262,8 @@ def test_validation_images_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -
     assert inputs.shape == targets.shape == (10, 32)
     assert set(targets.unique().tolist()) == {0.0, 1.0}
     assert torch.equal(targets.sum(1), torch.full((10,), 8.0))
+
+
+def test_validation_images_are_those_drawn_with_its_seed() -> None:
+    feed = ObjectFeed(32, 2, 0.05, validation_seed=5, validation_size=10)
+    assert all(map(torch.equal, whole(feed), feed.draw(10, seeded(5), 32)))

@@ -50,8 +50,6 @@ def test_peak_memory_of_a_trial(
     n: int, budget_cost: float, params: dict[str, object], most_mb: int
 ) -> None:
     command = [sys.executable, "-c", PROGRAM, str(n), str(budget_cost), repr(params)]
-    # The allocator's own luck adds up to a dozen megabytes in some processes.
-    answers = (
-        subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(3)
-    )
-    assert min(int(answer.stdout) for answer in answers) / 1e6 < most_mb
+    # The allocator's own luck adds up to a dozen megabytes in some processes: the least counts.
+    peaks = (int(subprocess.check_output(command, text=True)) for _ in range(5))
+    assert any(peak / 1e6 < most_mb for peak in peaks)

@@ -8,12 +8,11 @@ from torch import Tensor
 
 from msann_sweep.operators import STRATEGIES, OperatorSet, build_operators
 from msann_sweep.training.cost import parameter_count
-from msann_sweep.training.groups import parameter_groups
 from msann_sweep.training.initialise import glorot_normal, initial_theta
-from msann_sweep.training.network import Network, parameter_views, predict
+from msann_sweep.training.network import parameter_views
 from msann_sweep.training.optimizer import OPTIMIZERS
 from msann_sweep.training.schedule import cycle_schedule
-from msann_sweep.training.stepper import ExactStepper, GalerkinStepper, Stepper
+from msann_sweep.training.stepper import ExactStepper, GalerkinStepper, SimultaneousStepper, Stepper
 from msann_sweep.training.transfer import FoldTransfer, transfer_to_finest
 from tests.training.reference import Reference
 
@@ -76,73 +75,16 @@ def test_exact_step_is_autograd_through_the_hierarchy(strategy: str) -> None:
     torch.testing.assert_close(stepper.composed(), fold(flat, operators), rtol=1e-9, atol=1e-12)
 
 
-def test_gradient_agrees_with_finite_differences() -> None:
-    sizes = (8, 4, 2, 4, 8)
-    parameters = glorot_normal(sizes, generator(), LIKE)
-    network = Network(sizes, LAYERS, parameters, BATCH)
-    x, y = torch.rand(2, BATCH, 8, dtype=torch.float64, generator=generator(1))
-    gradient = torch.empty_like(parameters)
-
-    def energy() -> float:
-        """‖y_c − h_c‖² / (B · N_fine), with h_c = a u and y_c = a × the aggregate means."""
-        network.propagate(x, y)
-        a = network.amplitudes[-1]
-        return float((a * (network.units[-1] - y)).square().sum() / (BATCH * LAYERS[-1]))
-
-    energy()
-    for group in parameter_groups(sizes):
-        network.gradient(x, group, gradient[group.where])
-    for index in range(0, len(parameters), 7):
-        kept = parameters[index].item()
-        ends = []
-        for shift in (1e-5, -1e-5):
-            parameters[index] = kept + shift
-            ends.append(energy())
-        parameters[index] = kept
-        assert gradient[index].item() == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-6)
-
-
-@pytest.mark.parametrize("strategy", ["path", "grid", "grid_shuffled"])
-@pytest.mark.parametrize("level", [1, 2, 3])
-def test_galerkin_network_is_the_fine_one_on_aggregate_constant_functions(
-    strategy: str, level: int
-) -> None:
-    operators = build_operators(LAYERS, 3, strategy, seed=1)
-    theta = initial_theta(operators, "glorot_normal", generator(), LIKE)
-    transfer = FoldTransfer(operators.sizes[0], operators.sizes[level])
-    coarse = glorot_normal(operators.sizes[level], generator(2), LIKE)
-    theta.zero_()
-    transfer.add_prolonged(theta, coarse)
-    network = Network(operators.sizes[level], LAYERS, coarse, BATCH)
-    means = torch.rand(
-        BATCH, operators.sizes[level][0], dtype=torch.float64, generator=generator(3)
-    )
-    network.propagate(means, means)
-    repeats = LAYERS[0] // operators.sizes[level][0]
-    fine_outputs = predict(theta, LAYERS, means.repeat(1, repeats))
-    torch.testing.assert_close(fine_outputs, network.units[-1].repeat(1, repeats))
-    fine = Network(LAYERS, LAYERS, theta, BATCH)
-    target = torch.rand_like(means)
-    network.propagate(means, target)
-    fine.propagate(means.repeat(1, repeats), target.repeat(1, repeats))
-    for layer, delta in enumerate(fine.deltas, start=1):
-        restricted = transfer.restrict_units(
-            delta, layer, torch.empty_like(network.deltas[layer - 1])
-        )
-        torch.testing.assert_close(restricted, network.deltas[layer - 1])
-
-
 def test_all_levels_at_once_are_autograd_at_every_level() -> None:
     operators = build_operators(LAYERS, 3, "grid")
     rates = [1e-3 * 2.0**level for level in range(4)]
     natural = glorot_normal(LAYERS, generator(), LIKE)
     reference = Reference(operators, natural, rates)
-    stepper = stepper_for(ExactStepper, operators, fold(natural, operators), rates)
-    assert isinstance(stepper, ExactStepper)
+    stepper = stepper_for(SimultaneousStepper, operators, fold(natural, operators), rates)
     order = orders(operators)[0]
     for seed in range(50):
         x, y = torch.rand(2, BATCH, 32, dtype=torch.float64, generator=generator(seed))
-        stepper.step_all(x[:, order], y[:, order])
+        stepper.step(x[:, order], y[:, order])
         reference.step_all(x, y)
     flat = torch.cat([part.detach().ravel() for pair in reference.composed() for part in pair])
     torch.testing.assert_close(stepper.composed(), fold(flat, operators), rtol=1e-9, atol=1e-12)
