@@ -4,18 +4,26 @@ BIN := $(VENV)/bin
 FILE ?= search_spaces/mnist.yaml
 NAME ?= $(basename $(notdir $(FILE)))-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: launch test test-fast check bench lock clean
+.PHONY: launch test test-fast test-long chaos check docs bench lock clean
 
 # Run the main job; every call is a sweep of its own under runs/.
 launch: $(VENV)/.installed
 	$(BIN)/python -m msann_sweep launch $(FILE) --name $(NAME)
 
-test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+# Fast tests in two processes, then those that start Ray, servers and browsers, one after the other.
+test: test-fast
+	$(BIN)/python -m pytest -m "slow and not long and not chaos"
 
-# Everything but the tests marked slow.
 test-fast: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not long and not chaos" --numprocesses 2
+
+# Tests of minutes that CI leaves out.
+test-long: $(VENV)/.installed
+	$(BIN)/python -m pytest -m "long and not chaos"
+
+# Twenty kills of driver, workers and Ray at random moments.
+chaos: $(VENV)/.installed
+	$(BIN)/python -m pytest -m chaos
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -30,6 +38,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
+# The pages of docs/, as a site that needs no network; a warning is an error.
+docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 # Measure plain PyTorch against MsANN and rewrite the README's table; about an hour.
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/wall.py
@@ -37,6 +49,7 @@ bench: $(VENV)/.installed
 # Newest versions that the loose bounds of pyproject.toml admit.
 lock:
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-annotate --no-header -o requirements.lock
+	sed -i "1i # Every package, pinned. Rewrite with \`make lock\`." requirements.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache

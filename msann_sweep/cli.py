@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
 import warnings
 from collections.abc import Callable
@@ -17,8 +15,12 @@ import yaml
 
 from msann_sweep.cli_bench import bench
 from msann_sweep.cli_operators import operators
+from msann_sweep.cli_report import compare, export, report
+from msann_sweep.cli_reproduce import reproduce
+from msann_sweep.cli_ui import ui
 from msann_sweep.config import describe, load_search_space
-from msann_sweep.errors import ConfigError, InputError, MsannError, Problem
+from msann_sweep.errors import ConfigError, MsannError, Problem
+from msann_sweep.secrets import masked
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,10 +40,15 @@ overrides_option = click.option(
 )
 storage_option = click.option(
     "--storage",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
+    default="runs",
     show_default=True,
-    help="Folder in which a sweep given by its name lives.",
+    help="Folder or URI (s3://BUCKET/PREFIX) in which a sweep given by its name lives.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print machine-readable JSON.")
+address_option = click.option(
+    "--address",
+    metavar="auto|HOST:PORT",
+    help="Join the Ray cluster at this address, instead of the file's resources.address.",
 )
 sweep_argument = click.argument("sweep")
 file_argument = click.argument("file", type=click.Path(path_type=Path))
@@ -54,50 +61,72 @@ def cli() -> None:
 
 
 cli.add_command(operators)
+cli.add_command(report)
+cli.add_command(compare)
+cli.add_command(export)
 cli.add_command(bench)
+cli.add_command(reproduce)
+cli.add_command(ui)
 
 
 @cli.command()
 @file_argument
 @click.option("--name", help="Name of the sweep, instead of the file's.")
+@address_option
 @overrides_option
-def launch(file: Path, name: str | None, overrides: tuple[str, ...]) -> None:
+def launch(file: Path, name: str | None, address: str | None, overrides: tuple[str, ...]) -> None:
     """Run the sweep that FILE describes."""
+    named = (*overrides, f"name={name}") if name else overrides
+    if address:
+        named = (*named, f"resources.address={json.dumps(address)}")
+    config = load_search_space(file, named)
     from msann_sweep.sweep.launch import launch as launch_sweep
 
-    named = (*overrides, f"name={name}") if name else overrides
-    config = load_search_space(file, named)
-    _watch(lambda view: launch_sweep(config, view))
+    _watch(lambda view: launch_sweep(config, view, write_page=_write_page))
 
 
 @cli.command()
 @sweep_argument
 @storage_option
-def resume(sweep: str, storage: Path) -> None:
-    """Go on with an interrupted SWEEP: ended trials are kept, the others begin again."""
-    from msann_sweep.sweep.launch import resume as resume_sweep
+@overrides_option
+def resume(sweep: str, storage: str, overrides: tuple[str, ...]) -> None:
+    """Go on with SWEEP: ended trials are kept, those cut off go on from their checkpoints.
 
+    --set changes it from now on: search.trials extends it; concurrency, resources and tracking.
+    """
     directory = _find(sweep, storage)
-    _watch(lambda view: resume_sweep(directory, view))
+    from msann_sweep.sweep.resume import resume as resume_sweep
+
+    _watch(lambda view: resume_sweep(directory, view, overrides, _write_page))
 
 
 @cli.command()
 @sweep_argument
 @storage_option
-def status(sweep: str, storage: Path) -> None:
+@json_option
+@click.option("--watch", is_flag=True, help="Go on saying so until the sweep has ended.")
+def status(sweep: str, storage: str, as_json: bool, watch: bool) -> None:
     """Say how far SWEEP has come."""
     from rich.console import Console
 
-    from msann_sweep.report.status import status_lines
+    from msann_sweep.report.status import status_json, status_lines, watch_status
 
-    Console(highlight=False).print("\n".join(status_lines(_find(sweep, storage))), soft_wrap=True)
+    if watch and as_json:
+        raise click.UsageError("--watch: got --json too; allowed: one of the two")
+    directory = _find(sweep, storage)
+    if watch:
+        watch_status(Console(highlight=False), lambda: _find(sweep, storage))
+    elif as_json:
+        click.echo(json.dumps(status_json(directory), indent=2))
+    else:
+        Console(highlight=False).print("\n".join(status_lines(directory)), soft_wrap=True)
 
 
 @cli.command()
 @sweep_argument
 @storage_option
-@click.option("--json", "as_json", is_flag=True, help="Print machine-readable JSON.")
-def results(sweep: str, storage: Path, as_json: bool) -> None:
+@json_option
+def results(sweep: str, storage: str, as_json: bool) -> None:
     """Print the trials of SWEEP and compare best, worst and default."""
     from rich.console import Console
 
@@ -164,42 +193,6 @@ def train(
         sys.exit(1)
 
 
-@cli.command()
-@click.argument("sweep", required=False)
-@storage_option
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
-def ui(sweep: str | None, storage: Path, port: int) -> None:
-    """Serve MLflow on loopback for SWEEP, or for every sweep under the storage."""
-    from msann_sweep.sweep.tracking import server_command, tracking_uri
-
-    if sweep:
-        uri = tracking_uri(_find(sweep, storage).config())
-    elif (storage / "mlflow.db").is_file():
-        uri = f"sqlite:///{(storage / 'mlflow.db').resolve()}"
-    else:
-        raise InputError(f"--storage: {storage} holds no mlflow.db; launch a sweep first")
-    if not uri.startswith("sqlite:"):
-        click.echo(f"This sweep is tracked by the server at {uri}; open it in a browser.")
-        return
-    click.echo(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)")
-    _serve(server_command(uri, port))
-
-
-def _serve(command: list[str]) -> None:
-    """Run a server until it ends or Ctrl-C, and take its whole process group with it."""
-    server = subprocess.Popen(command, start_new_session=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        code = server.wait()
-    except KeyboardInterrupt:
-        code = 0
-    finally:
-        if server.poll() is None:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait()
-    sys.exit(code)
-
-
 def _watch(run: Callable[[LiveView | PlainView], SweepDirectory]) -> None:
     """Run a sweep with the view that suits the terminal; print the comparison at its end."""
     from rich.console import Console
@@ -214,13 +207,25 @@ def _watch(run: Callable[[LiveView | PlainView], SweepDirectory]) -> None:
     _print_next_steps(console, directory)
 
 
+def _write_page(directory: SweepDirectory) -> Path:
+    """The report's page of a sweep that has ended, without the files beside it."""
+    from msann_sweep.report.loaded import LoadedSweep
+    from msann_sweep.report.page import write_page
+
+    return write_page(LoadedSweep.read(directory), pictures=False)
+
+
 def _print_next_steps(console: Console, directory: SweepDirectory) -> None:
-    for command, what in (("results", "all trials"), ("ui", "curves in MLflow")):
-        line = f"python -m msann_sweep {command} {directory.path}"
+    steps = {
+        f"python -m msann_sweep results {directory.address}": "all trials",
+        f"python -m msann_sweep ui {directory.address}": "curves in MLflow",
+        str(directory.page_file): "the report, for a browser",
+    }
+    for line, what in steps.items():
         console.print(f"{line:<60} # {what}", highlight=False, soft_wrap=True)
 
 
-def _find(sweep: str, storage: Path) -> SweepDirectory:
+def _find(sweep: str, storage: str) -> SweepDirectory:
     from msann_sweep.sweep.record import SweepDirectory
 
     return SweepDirectory.find(sweep, storage)
@@ -254,5 +259,5 @@ def main() -> None:
         click.echo("interrupted; `msann-sweep resume SWEEP` goes on with a sweep", err=True)
         sys.exit(INTERRUPTED)
     except MsannError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(masked(f"error: {error}"), err=True)
         sys.exit(error.exit_code)

@@ -87,3 +87,55 @@ def gpu(batch_size: int, depth: int) -> None:
     from msann_sweep.bench.gpu import measure_gpu
 
     click.echo(json.dumps(measure_gpu((1024, 256, 128, 256, 1024), depth, batch_size), indent=2))
+
+
+@bench.command()
+@click.option(
+    "--part",
+    "parts",
+    type=click.Choice(["reuse", "trials", "driver", "metadata"]),
+    multiple=True,
+    help="What to measure; may be repeated. Default: all.",
+)
+@click.option("--trials", type=click.IntRange(min=1), default=None, help="Default: each part's.")
+@click.option(
+    "--trial-s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=None,
+    help="Seconds of training per trial, part trials only. Default: 1.",
+)
+@click.option(
+    "--report-s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=None,
+    help="Seconds between a trial's reports, part driver only. Default: 5.",
+)
+def overhead(parts: tuple[str, ...], **given: float | None) -> None:
+    """Measure what a sweep takes beyond its training; prints JSON."""
+    from inspect import signature
+
+    from msann_sweep.bench.overhead import PARTS
+
+    measured = {}
+    for name in parts or PARTS:
+        click.echo(name, err=True)
+        known = signature(PARTS[name]).parameters
+        asked = {key: value for key, value in given.items() if value and key in known}
+        measured[name] = PARTS[name](**asked)
+    click.echo(json.dumps(measured, indent=2))
+
+
+@bench.command()
+@click.option(
+    "--raylets", type=click.IntRange(min=1), multiple=True, default=(1, 2, 4, 8), show_default=True
+)
+@click.option(
+    "--trial-s", type=click.FloatRange(min=0, min_open=True), default=2.0, show_default=True
+)
+@click.option("--trials", type=click.IntRange(min=2), default=10, show_default=True)
+def scale(raylets: tuple[int, ...], trial_s: float, trials: int) -> None:
+    """Measure trials per hour on 1, 2, 4, 8 raylets, TRIALS on each; prints JSON."""
+    from msann_sweep.bench.scale import measure_scale
+
+    measured = measure_scale(raylets, trial_s, trials, lambda line: click.echo(line, err=True))
+    click.echo(json.dumps(measured, indent=2))

@@ -8,7 +8,7 @@ from time import perf_counter
 import click
 import networkx as nx
 
-from msann_sweep.errors import InputError
+from msann_sweep.errors import InputError, OperatorError
 
 out_option = click.option(
     "--out",
@@ -138,20 +138,9 @@ def _layer_graph(given: str) -> tuple[int, nx.Graph]:
     layer, separator, name = given.partition("=")
     if not separator or not layer.isdigit():
         raise InputError(f"--graph: got {given!r}; allowed: LAYER=FILE, as in 0=pixels.graphml")
-    read = nx.read_graphml if name.endswith(".graphml") else nx.read_weighted_edgelist
+    from msann_sweep.operators.graph_files import read_graph
+
     try:
-        return int(layer), _in_unit_order(read(name))
-    except OSError as error:
-        raise InputError(f"--graph: cannot read {name}: {error.strerror}") from None
-    except Exception as error:  # networkx raises whatever its parsers raise
-        raise InputError(f"--graph: {name} is no graph that networkx reads: {error}") from None
-
-
-def _in_unit_order(graph: nx.Graph) -> nx.Graph:
-    """The graph with vertices named by numbers in ascending order: edge lists mix them."""
-    if not all(str(vertex).isdigit() for vertex in graph):
-        return graph
-    ordered = graph.__class__()
-    ordered.add_nodes_from(sorted(graph, key=int))
-    ordered.add_edges_from(graph.edges(data=True))
-    return ordered
+        return int(layer), read_graph(Path(name))
+    except OperatorError as error:
+        raise InputError(f"--graph: {error}") from None

@@ -72,3 +72,7 @@ class ResourceError(InputError):
 
 class SweepError(MsannError):
     """A sweep ran and failed."""
+
+
+class ServerError(MsannError):
+    """A server that was started does not answer, or has ended by itself."""

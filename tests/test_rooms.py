@@ -19,6 +19,7 @@ HEAVY = ("torch", "ray", "mlflow", "optuna", "pymanopt", "matplotlib")
         ("data", {"torch"}),
         ("training", {"torch"}),
         ("cli", set()),
+        ("report.status", set()),
     ],
 )
 def test_a_room_brings_no_more_than_it_may(room: str, allowed: set[str]) -> None:

@@ -14,8 +14,8 @@ from msann_sweep.operators import OperatorSet, build_operators
 from msann_sweep.training.cost import parameter_count
 from msann_sweep.training.network import new_parameters
 from msann_sweep.training.optimizer import OPTIMIZERS
+from msann_sweep.training.single import threads
 from msann_sweep.training.stepper import STEPPERS, Stepper
-from msann_sweep.training.train import threads
 
 LEARNING_RATE = 1e-3
 # Rounds take turns between what is compared, so that a busy moment of the machine hits all.

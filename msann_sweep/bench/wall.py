@@ -16,11 +16,12 @@ from typing import Any
 
 import torch
 
-from msann_sweep.bench.flops import flops_per_step
+from msann_sweep.bench.flops import plain_flops_per_step
 from msann_sweep.bench.plain import PLAIN_OPTIMIZERS, plain_rows
 from msann_sweep.config import MnistTask, OneObjectTask, SweepConfig, TrialConfig, TwoObjectTask
 from msann_sweep.config.schema import Stopping, Training
 from msann_sweep.training import Row, Trainer, load_task_data, threads
+from msann_sweep.training.operations import operations_per_step
 from msann_sweep.training.result import Crossing, find_crossing
 from msann_sweep.training.task import open_feed
 
@@ -243,7 +244,7 @@ def _flops(
     if crossing is None:
         return None
     trial: TrialConfig = config.trial(params if multilevel else {"L": 0, **params})
-    each = flops_per_step(trial, plain=not multilevel)
+    each = operations_per_step(trial) if multilevel else [plain_flops_per_step(trial)]
     row = next(row for row in curve if row["wall_s"] >= crossing.wall_s)
     return float(sum(n * f for n, f in zip(row["steps_per_level"], each, strict=True)))
 

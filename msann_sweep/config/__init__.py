@@ -14,7 +14,14 @@ from msann_sweep.config.schema import (
 )
 from msann_sweep.config.space import Space
 from msann_sweep.config.sweep_config import SweepConfig
-from msann_sweep.config.task import MnistLabelsTask, MnistTask, OneObjectTask, Task, TwoObjectTask
+from msann_sweep.config.task import (
+    ImagesTask,
+    MnistLabelsTask,
+    MnistTask,
+    OneObjectTask,
+    Task,
+    TwoObjectTask,
+)
 from msann_sweep.config.trial import TrialConfig
 from msann_sweep.errors import ConfigError, Problem
 
@@ -27,6 +34,7 @@ __all__ = [
     "Entry",
     "FloatRange",
     "Hyperparameters",
+    "ImagesTask",
     "IntRange",
     "MnistLabelsTask",
     "MnistTask",

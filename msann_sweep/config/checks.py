@@ -25,6 +25,7 @@ from msann_sweep.config.hyperparameters import (
     deepest_level,
 )
 from msann_sweep.config.schema import Loss, Network, Search, Stopping, default_layers
+from msann_sweep.config.search_checks import sampler_faults, search_faults
 from msann_sweep.config.space import Space
 from msann_sweep.config.task import MnistLabelsTask, Task
 
@@ -73,7 +74,11 @@ def section_faults(sections: Mapping[str, Any], broken: Container[str] = ()) -> 
     if space is not None and search is not None:
         if search.grid:
             faults += grid_faults(space)
+        elif not broken and not faults:
+            faults += sampler_faults(space, search)
         faults += start_point_faults(space, search, broken)
+    if search is not None:
+        faults += search_faults(search, sections.get("stopping"))
     return faults
 
 

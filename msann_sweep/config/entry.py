@@ -40,6 +40,10 @@ class Entry(Frozen):
         """Values that are in a hyperparameter's domain only if all values of the entry are."""
         raise NotImplementedError
 
+    def admits(self, value: Value) -> bool:
+        """Whether the value is one that the entry takes."""
+        return value in (self.options() or ())
+
     @model_serializer(mode="wrap")
     def _briefly(self, handler: SerializerFunctionWrapHandler) -> Any:
         """Leave out what is at its default; ``when`` comes last."""
@@ -185,6 +189,14 @@ class FloatRange(Entry):
     def extremes(self) -> tuple[Value, ...]:
         """The bounds."""
         return self.bounds
+
+    def admits(self, value: Value) -> bool:
+        """Whether the value is one that the entry takes."""
+        if isinstance(value, str) or not self.low <= value <= self.high:
+            return False
+        # A value has been divided and multiplied by the step on its way.
+        steps = 0.0 if self.step is None else (value - self.low) / self.step
+        return abs(steps - round(steps)) < 1e-6
 
 
 ENTRIES: dict[str, type[Entry]] = {

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from msann_sweep.config.hyperparameters import NAMES, Hyperparameters, Value
 from msann_sweep.errors import ConfigError, Problem
+from msann_sweep.secrets import masked
 
 Path = tuple[str | int, ...]
 
@@ -60,7 +61,7 @@ def raise_any(faults: Iterable[Fault]) -> None:
 def show(value: object) -> str:
     """A value as it stands in a file, cut short if it is long."""
     try:
-        text = json.dumps(value, ensure_ascii=False, default=str)
+        text = masked(json.dumps(value, ensure_ascii=False, default=str))
     except ValueError:
         return "a value that contains itself"
     return text if len(text) <= 80 else text[:76] + " ..."

@@ -54,7 +54,8 @@ class Hyperparameters(Frozen):
     prolongation: Prolongation = "path"
     """The prolongation maps between levels; only at L > 0. Aggregations of two units each: path
     (neighbours in a row), grid (neighbours on the image's grid), grid_shuffled (the same, pixels
-    permuted), diffuse (units half a row apart), learned_graph (the most correlated inputs). Dense
+    permuted), diffuse (units half a row apart), learned_graph (the most correlated inputs, or
+    neighbours in the task's graph). Dense
     maps: random, injection (every second unit), optimized (the most local one), product (optimized
     along the grid's axes)."""
     learning_rate: Rate = 5e-4

@@ -27,7 +27,13 @@ from msann_sweep.config.faults import (
 from msann_sweep.config.hyperparameters import NAMES
 from msann_sweep.config.space import Space
 from msann_sweep.config.sweep_config import SweepConfig
-from msann_sweep.config.task import MnistLabelsTask, MnistTask, OneObjectTask, TwoObjectTask
+from msann_sweep.config.task import (
+    ImagesTask,
+    MnistLabelsTask,
+    MnistTask,
+    OneObjectTask,
+    TwoObjectTask,
+)
 from msann_sweep.errors import ConfigError, Problem
 
 TASKS: dict[str, type[BaseModel]] = {
@@ -35,10 +41,11 @@ TASKS: dict[str, type[BaseModel]] = {
     "mnist_labels": MnistLabelsTask,
     "one_object": OneObjectTask,
     "two_object": TwoObjectTask,
+    "images": ImagesTask,
 }
 TEXTS = {
     "name": "letters, digits, dots, dashes and underscores, beginning with a letter or digit",
-    "storage": "a path or a URI",
+    "storage": "a folder, file:///FOLDER, or another URI, such as s3://BUCKET/PREFIX",
 }
 _ENTRY: TypeAdapter[Any] = TypeAdapter(AnyEntry)
 

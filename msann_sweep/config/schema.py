@@ -20,6 +20,9 @@ Positive = Annotated[float, Field(gt=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 Activation = Literal["sigmoid", "tanh", "relu"]
 Loss = Literal["mse", "binary_cross_entropy", "cross_entropy"]
+Sampler = Literal["tpe", "random", "gp", "cma_es", "nsga2"]
+Objective = Literal["cost", "final_mse"]
+Pruner = Literal["none", "asha", "median"]
 Precision = Literal["float32", "tf32", "bf16"]
 
 
@@ -96,13 +99,21 @@ class Stopping(Frozen):
     """Whether a trial ends at the target or goes on to its budget."""
     race_factor: Annotated[float, Field(gt=1)] | None = 4.0
     """A trial ends when its cost exceeds this times the best cost to target; null: never."""
+    sweep_budget_s: Positive | None = None
+    """The sweep ends after running for this many seconds, pauses not counted; null: no limit."""
+    sweep_budget_cost: Positive | None = None
+    """The sweep ends when its trials together have cost this much; null: no limit."""
+    patience: AtLeastOne | None = None
+    """The sweep ends when this many samples since the best one were no better; null: never."""
 
 
 class Search(Frozen):
     """Which samples are tried, and how many at once."""
 
-    sampler: Literal["tpe", "random"] = "tpe"
-    """Optuna's sampler; ignored with grid."""
+    sampler: Sampler = "tpe"
+    """Optuna's sampler: tpe, random, gp (Gaussian process), cma_es, nsga2; ignored with grid."""
+    objectives: Annotated[tuple[Objective, ...], Field(strict=False, min_length=1)] = ("cost",)
+    """What is minimised: [cost] (cost to the target) or [cost, final_mse] (their Pareto front)."""
     seed: int = Field(1, ge=0)
     """Seed of the sampler and of the first trial of every sample."""
     trials: AtLeastOne = 24
@@ -119,6 +130,15 @@ class Search(Frozen):
     """Learning rates tried for the tuned default, spread over the space's range."""
     grid: bool = False
     """Try every sample of the space once, in order, instead of asking the sampler."""
+    pruner: Pruner = "none"
+    """Stops samples whose MSE is behind the others' at the same cost: asha (all but the best third
+    at costs of budget_cost / 3, / 9, ...) or median; none: no sample."""
+    storage: Annotated[str, Field(min_length=1)] | None = None
+    """Optuna storage URL of the study, e.g. postgresql://host/db; null: a journal file in the
+    sweep's directory. A relative SQLite path is below storage."""
+    warm_start: Annotated[str, Field(min_length=1)] | None = None
+    """An earlier sweep (its name under storage, or its directory) whose samples the sampler learns
+    from; null: none."""
 
 
 class Resources(Frozen):
@@ -131,7 +151,7 @@ class Resources(Frozen):
     operator_actors: AtLeastOne = 2
     """Actors that precompute the prolongation operators."""
     address: str | None = None
-    """Address of a running Ray cluster; null: a local one."""
+    """Running Ray cluster to join, HOST:PORT of its head, or auto; null: a local one."""
 
 
 class Tracking(Frozen):
@@ -143,3 +163,5 @@ class Tracking(Frozen):
     """Name of the MLflow experiment."""
     artifact_location: str | None = None
     """Where a new experiment keeps its artifacts; null: MLflow's choice."""
+    registered_model: Annotated[str, Field(pattern=r"^[^/:]+$")] | None = "auto"
+    """Name under which the best weights are registered; auto: the sweep's; null: not at all."""

@@ -52,6 +52,18 @@ class Space(RootModel[dict[str, AnyEntry]]):
         conditions = self.root[name].when.items()
         return all(other in sample and holds(what, sample[other]) for other, what in conditions)
 
+    def always_active(self, name: str) -> bool:
+        """Whether the hyperparameter is part of every sample."""
+        samples = self.projections(self.parents(name))
+        return all(self.is_active(name, sample) for sample in samples)
+
+    def contains(self, sample: Mapping[str, Value]) -> bool:
+        """Whether the sample could have been drawn: exactly what is active, values as admitted."""
+        active = [name for name in self.order() if self.is_active(name, sample)]
+        return set(active) == set(sample) and all(
+            self.root[name].admits(sample[name]) for name in active
+        )
+
     def walk(self, choose: Callable[[str, Entry], Any]) -> dict[str, Any]:
         """One sample: the active hyperparameters, with ``choose(name, entry)`` as their values.
 

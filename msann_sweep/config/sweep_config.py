@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from msann_sweep.config.checks import default_loss, param_faults, section_faults
 from msann_sweep.config.document import to_yaml
@@ -24,11 +24,19 @@ from msann_sweep.config.schema import (
 from msann_sweep.config.space import Space
 from msann_sweep.config.task import MnistTask, Task
 from msann_sweep.config.trial import TrialConfig
+from msann_sweep.secrets import masked
 
 
 def _plain(value: Any) -> Any:
     """A NumPy scalar as the Python number it stands for; anything else as it is."""
     return value.item() if hasattr(value, "item") else value
+
+
+def _storage(given: str) -> str:
+    """Refuse a file's URI that names a host, or a relative path."""
+    if given.startswith("file://") and not given.startswith("file:///"):
+        raise ValueError(given)
+    return given
 
 
 class SweepConfig(Frozen):
@@ -55,7 +63,7 @@ class SweepConfig(Frozen):
     """What the sweep takes of the cluster."""
     tracking: Tracking = Tracking()
     """Where MLflow records the sweep."""
-    storage: Annotated[str, Field(min_length=1)] = "runs"
+    storage: Annotated[str, Field(min_length=1), AfterValidator(_storage)] = "runs"
     """Path or fsspec URI; the sweep lives in storage/name."""
 
     @model_validator(mode="after")
@@ -100,5 +108,13 @@ class SweepConfig(Frozen):
         )
 
     def to_yaml(self) -> str:
-        """The resolved file, every section with all its values; it loads back as an equal one."""
-        return to_yaml(self.model_dump(mode="json", by_alias=True))
+        """The resolved file, every section with all its values; it loads back as an equal one.
+
+        But for passwords in URIs: they are masked.
+        """
+        return masked(to_yaml(self.model_dump(mode="json", by_alias=True)))
+
+    def without_secrets(self) -> Self:
+        """The same for those who train: without the sections that may hold a password."""
+        search = self.search.model_copy(update={"storage": None})
+        return self.model_copy(update={"tracking": Tracking(), "search": search})

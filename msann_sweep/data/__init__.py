@@ -1,7 +1,8 @@
-"""Data of the tasks: one object, two objects, MNIST; drawn at any level of a hierarchy."""
+"""Data of the tasks: one object, two objects, MNIST, own images; drawn at any level."""
 
 from msann_sweep.data.feed import Feed, ImageFeed, LabelFeed, ObjectFeed
 from msann_sweep.data.idx import read_file, read_idx
+from msann_sweep.data.images import ImageSet, load_images
 from msann_sweep.data.mnist import BundledDataWarning, Mnist, load_mnist
 from msann_sweep.data.objects import sample_starts
 
@@ -9,9 +10,11 @@ __all__ = [
     "BundledDataWarning",
     "Feed",
     "ImageFeed",
+    "ImageSet",
     "LabelFeed",
     "Mnist",
     "ObjectFeed",
+    "load_images",
     "load_mnist",
     "read_file",
     "read_idx",

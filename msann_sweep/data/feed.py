@@ -230,39 +230,71 @@ class ObjectFeed:
         for start in range(0, self._validation_size, part):
             rows = slice(start, min(start + part, self._validation_size))
             count = rows.stop - rows.start
-            # As in `draw`, but the noise goes into the targets themselves once they are kept.
+            # As in `draw`, but the flips go into the targets themselves once they are kept.
             starts = sample_starts(self.n_pixels, self.n_objects, count + 1, generator)
-            images = self._clean(starts, self.n_pixels)
-            targets[rows] = images[:count]
+            pixels = self._clean_pixels(starts)
+            targets[rows] = pixels[:count]
             if self.noise > 0:
-                self._add_noise(images, starts, generator)
-            inputs[rows] = images[:count]
+                self._flip(pixels, generator)
+            inputs[rows] = pixels[:count]
         return inputs, targets
+
+    def _clean_pixels(self, starts: Tensor) -> Tensor:
+        """Clean images as bytes, uint8 (count, n_pixels)."""
+        if self._table(self.n_pixels) is None:
+            return self._paint(starts).to(torch.uint8)
+        return self._sums(starts, self.n_pixels)
+
+    def _flip(self, pixels: Tensor, generator: torch.Generator) -> None:
+        """Flips bytes of all images but the last, as :meth:`_add_noise` does, in place."""
+        sites = flip_sites((len(pixels) - 1) * self.n_pixels, self.noise, generator)
+        position = self._position_of.index_select(0, sites & (self.n_pixels - 1))
+        # From here on the site's number is that of its place in the trainer's order.
+        sites.bitwise_and_(-self.n_pixels).add_(position)
+        flat = pixels.view(-1)
+        flat[sites] = flat.index_select(0, sites).bitwise_xor_(1)
 
     def _clean(self, starts: Tensor, n_units: int) -> Tensor:
         """Clean images at a level, float32 (count, n_units)."""
         size = aggregate_size(self.n_pixels, n_units)
-        n_images = self.n_pixels - self._width + 1
-        if n_images * n_units > LARGEST_TABLE:
+        if self._table(n_units) is None:
             return fold_means(self._paint(starts), n_units)
-        if n_units not in self._clean_images:
-            self._clean_images[n_units] = self._one_object_sums(n_images, n_units)
+        means = self._sums(starts, n_units).to(torch.float32)
+        return means if size == 1 else means.mul_(1 / size)
+
+    def _sums(self, starts: Tensor, n_units: int) -> Tensor:
+        """Ones in each aggregate of the images, (count, n_units), where there is a table."""
         table = self._clean_images[n_units]
         sums = table.index_select(0, starts[0])
         if self.n_objects == 2:
             sums += table.index_select(0, starts[1])
-        means = sums.to(torch.float32)
-        return means if size == 1 else means.mul_(1 / size)
+        return sums
+
+    def _table(self, n_units: int) -> Tensor | None:
+        """The sums of every one-object image at a level, made once; None where they are many."""
+        n_images = self.n_pixels - self._width + 1
+        if n_images * n_units > LARGEST_TABLE:
+            return None
+        if n_units not in self._clean_images:
+            self._clean_images[n_units] = self._one_object_sums(n_images, n_units)
+        return self._clean_images[n_units]
 
     def _one_object_sums(self, n_images: int, n_units: int) -> Tensor:
-        """Ones in each aggregate of every one-object image, (n_images, n_units)."""
+        """Ones in each aggregate of every one-object image, (n_images, n_units).
+
+        From one start to the next a pixel joins the object and another leaves it, so that the
+        sums are running totals and no image is painted. Unsigned, they wrap around and back.
+        """
         dtype = smallest_dtype(self.n_pixels // n_units)
-        table = torch.empty(n_images, n_units, dtype=dtype, device=self._device)
-        for rows in chunks(n_images, self.n_pixels):
-            starts = torch.arange(rows.start, rows.stop, device=self._device).unsqueeze(0)
-            pixels = self._paint(starts).to(torch.uint8)
-            table[rows] = restricted_sums(pixels, n_units, 1)
-        return table
+        aggregate = self._position_of % n_units
+        changes = torch.zeros(n_units, n_images, dtype=dtype, device=self._device)
+        changes[:, 0] = torch.bincount(aggregate[: self._width], minlength=n_units)
+        later = torch.arange(1, n_images, device=self._device)
+        one = torch.ones(1, dtype=dtype, device=self._device).expand(n_images - 1)
+        for first, change in ((0, -one), (self._width, one)):
+            moved = aggregate[first : first + n_images - 1]
+            changes.view(-1).scatter_add_(0, moved * n_images + later, change)
+        return torch.cumsum(changes, 1, dtype=dtype, out=changes).T.contiguous()
 
     def _paint(self, starts: Tensor) -> Tensor:
         return paint(starts, self._pixel_at, self._width).to(torch.float32)

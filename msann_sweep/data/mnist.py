@@ -18,6 +18,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from msann_sweep.data.idx import read_file, read_idx
+from msann_sweep.data.images import ImageSet, digest, pad, read_only
 from msann_sweep.errors import DataError
 
 # MD5 of each file's uncompressed content.
@@ -29,7 +30,6 @@ DIGESTS = {
 }
 DATA_DIR_VARIABLE = "MSANN_DATA_DIR"
 DOWNLOAD_TIMEOUT_S = 10.0
-_PADDING = 2
 _BUNDLED = Path(__file__).parent / "bundled"
 _BUNDLED_TRAIN = 9_000
 _BUNDLED_SPLIT_SEED = 1998
@@ -40,21 +40,14 @@ class BundledDataWarning(UserWarning):
 
 
 @dataclass(frozen=True, eq=False)
-class Mnist:
-    """Images as uint8 (N, 1024), 28 × 28 padded to 32 × 32, row by row; labels uint8 (N,).
+class Mnist(ImageSet):
+    """MNIST's images, 28 × 28 padded to 32 × 32, and their labels, uint8 (N,) and (V,), read-only.
 
-    All arrays are read-only. ``source`` is "data_dir", "cache", "download" or "bundled",
-    ``digest`` the MD5 of the train images as trained on (hex), ``description`` says in words what
-    and how much is trained and validated on.
+    ``source`` is "data_dir", "cache", "download" or "bundled".
     """
 
-    train: NDArray[np.uint8]
     train_labels: NDArray[np.uint8]
-    validation: NDArray[np.uint8]
     validation_labels: NDArray[np.uint8]
-    source: str
-    digest: str
-    description: str
 
 
 def load_mnist(
@@ -174,8 +167,9 @@ def _standard(files: dict[str, NDArray[np.uint8]], source: str, place: object) -
         train_labels=train_labels,
         validation=_padded(validation),
         validation_labels=validation_labels,
+        name="mnist",
         source=source,
-        digest=_digest(train),
+        digest=digest(train),
         description=f"MNIST from {place}: {len(train):,} train images, "
         f"validated on the {len(validation):,} test images",
     )
@@ -189,11 +183,12 @@ def _bundled() -> Mnist:
     train = _padded(images[first])
     return Mnist(
         train=train,
-        train_labels=_read_only(labels[first]),
+        train_labels=read_only(labels[first]),
         validation=_padded(images[last]),
-        validation_labels=_read_only(labels[last]),
+        validation_labels=read_only(labels[last]),
+        name="mnist",
         source="bundled",
-        digest=_digest(train),
+        digest=digest(train),
         description=f"part of MNIST, bundled with the package: {len(first):,} of the 10,000 test "
         f"images are trained on, {len(last):,} validated on",
     )
@@ -201,15 +196,4 @@ def _bundled() -> Mnist:
 
 def _padded(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(N, 28, 28) with a margin of zeros, as (N, 1024)."""
-    margin = (_PADDING, _PADDING)
-    padded = np.pad(images, ((0, 0), margin, margin))
-    return _read_only(padded.reshape(len(images), -1))
-
-
-def _read_only(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    array.flags.writeable = False
-    return array
-
-
-def _digest(images: NDArray[np.uint8]) -> str:
-    return hashlib.md5(images.data, usedforsecurity=False).hexdigest()
+    return read_only(pad(images, (32, 32)))

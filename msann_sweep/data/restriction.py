@@ -8,7 +8,7 @@ from torch import Tensor
 from msann_sweep.errors import DataError
 
 # Entries of the largest temporary made while a whole data set is restricted.
-CHUNK_ENTRIES = 1 << 20
+CHUNK_ENTRIES = 1 << 18
 
 
 def aggregate_size(n_pixels: int, n_units: int) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import matmul
 
 import networkx as nx
 import numpy as np
+import numpy.typing as npt
 
 from msann_sweep.errors import OperatorError
 from msann_sweep.operators.graphs import adjacency
@@ -52,7 +53,11 @@ def graphs_digest(graphs: Mapping[int, nx.Graph]) -> str | None:
 
 @dataclass(frozen=True)
 class OperatorSet:
-    """``operators[j][l]`` prolongs layer j from level l + 1 to level l (level 0 is the finest)."""
+    """``operators[j][l]`` prolongs layer j from level l + 1 to level l (level 0 is the finest).
+
+    ``composed[j, l]`` is the dense prolongation of layer j from level l to level 0 in single
+    precision, shape (n_finest, n_l), where it was made ahead, see :meth:`with_composed`.
+    """
 
     layers: tuple[int, ...]
     strategy: str
@@ -60,6 +65,9 @@ class OperatorSet:
     operators: tuple[tuple[Operator, ...], ...]
     graphs: str | None = None
     kept: tuple[int, ...] = ()
+    composed: Mapping[tuple[int, int], npt.NDArray[np.float32]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def L(self) -> int:
@@ -83,7 +91,8 @@ class OperatorSet:
     def size_bytes(self) -> int:
         """Bytes of all operators; one shared by several layers counts once."""
         distinct = {id(operator): operator for chain in self.operators for operator in chain}
-        return sum(operator.size_bytes for operator in distinct.values())
+        dense = {id(P): P.nbytes for P in self.composed.values()}
+        return sum(operator.size_bytes for operator in distinct.values()) + sum(dense.values())
 
     def to_finest(self, layer: int, level: int) -> Operator:
         """Composed prolongation of a layer from ``level`` to level 0 (eq. 3.7)."""
@@ -97,8 +106,26 @@ class OperatorSet:
         """
         if not 0 <= L <= self.L:
             raise OperatorError(f"operator set {self.key}: depth {L} asked; allowed: 0 to {self.L}")
-        chains = tuple(chain[:L] for chain in self.operators)
-        return OperatorSet(self.layers, self.strategy, self.seed, chains, self.graphs, self.kept)
+        return replace(self, operators=tuple(chain[:L] for chain in self.operators))
+
+    @cached_property
+    def folds(self) -> bool:
+        """Whether every layer has a folded order, so that no dense matrix is ever needed."""
+        return all(self.folded_order(layer) is not None for layer in range(len(self.layers)))
+
+    def with_composed(self) -> OperatorSet:
+        """The same set, the dense matrices that training needs made ahead, each only once."""
+        if self.folds:
+            return self
+        made: dict[tuple[int, ...], npt.NDArray[np.float32]] = {}
+        composed = {}
+        for layer, chain in enumerate(self.operators):
+            for level in range(1, self.L + 1):
+                recipe = (self.layers[layer], *map(id, chain[:level]))
+                if recipe not in made:
+                    made[recipe] = self.to_finest(layer, level).matrix().astype(np.float32)
+                composed[layer, level] = made[recipe]
+        return replace(self, composed=composed)
 
     def folded_order(self, layer: int) -> IntArray | None:
         """Order of a layer's units that turns every level's aggregates into residue classes.

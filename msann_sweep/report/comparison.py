@@ -2,69 +2,103 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Collection
 
-from rich.table import Table
-
+from msann_sweep.report.tables import TextTable
+from msann_sweep.report.terms import Terms
 from msann_sweep.report.wording import (
-    cost_to_target,
     mse,
     number,
     parameters,
-    seconds_to_target,
+    sample_cost,
+    sample_mse,
+    sample_seconds,
 )
 from msann_sweep.sweep.record import TrialRecord
-from msann_sweep.sweep.summary import Comparison, compare, rank_by_final_mse
+from msann_sweep.sweep.sample import Difference, Sample, difference
+from msann_sweep.sweep.summary import (
+    SampleComparison,
+    compare,
+    compare_samples,
+    pareto_front,
+    rank_by_final_mse,
+)
 
 COLUMNS = ("", "Best MsANN", "Worst MsANN", "Default", "Tuned default", "Best MsANN params")
 
 
-def comparison_rows(records: Collection[TrialRecord], target: float) -> list[tuple[str, ...]]:
-    """The table's rows as text; the first two are the paper's, each with its own best and worst."""
-    by_cost = compare(records)
-    by_mse = compare(records, rank_by_final_mse)
-    goal = f"{target:g} of initial MSE" if target != 0.1 else "1/10 MSE"
-    final = (mse(r.result.final_mse) if r and r.result else "N/A" for r in _columns(by_mse))
+def comparison_rows(records: Collection[TrialRecord], terms: Terms) -> list[tuple[str, ...]]:
+    """The table's rows as text; the first two are the paper's, each with its own best and worst.
+
+    With several seeds the numbers are means over them with their standard errors.
+    """
+    by_cost = compare_samples(records)
+    by_mse = compare_samples(records, rank_by_final_mse)
+    trials = vars(compare(records)).values()
     return [
-        ("Final MSE", *final, _params(by_mse.best)),
-        (f"Cost to {goal}", *map(cost_to_target, _columns(by_cost)), _params(by_cost.best)),
-        (f"Seconds to {goal}", *map(seconds_to_target, _columns(by_cost)), ""),
-        ("Trial", *(r.id if r else "N/A" for r in _columns(by_cost)), ""),
+        (f"Final {terms.loss}", *map(sample_mse, _columns(by_mse)), _params(by_mse.best)),
+        (f"Cost to {terms.target}", *map(sample_cost, _columns(by_cost)), _params(by_cost.best)),
+        (f"Seconds to {terms.target}", *map(sample_seconds, _columns(by_cost)), ""),
+        ("Trial", *(r.id if r else "N/A" for r in trials), ""),
     ]
 
 
-def comparison_table(records: Collection[TrialRecord], target: float) -> Table:
-    """The rows as a rich table."""
-    table = Table(title="Best, worst and default", title_justify="left")
-    for column in COLUMNS:
-        words = column in ("", COLUMNS[-1])
-        table.add_column(column, justify="left" if words else "right", overflow="fold")
-    for row in comparison_rows(records, target):
-        table.add_row(*row)
-    return table
+def comparison_table(records: Collection[TrialRecord], terms: Terms) -> TextTable:
+    """The rows for the terminal."""
+    rows = comparison_rows(records, terms)
+    return TextTable("Best, worst and default", COLUMNS, rows, (0, len(COLUMNS) - 1))
 
 
-def verdict(records: Collection[TrialRecord]) -> str:
-    """Whether MsANN won, in one or two sentences, said only of measured values."""
-    compared = compare(records)
-    best, plain = compared.best, compared.tuned_default or compared.default
-    if not (best and best.result and plain and plain.result):
+def verdict(records: Collection[TrialRecord], terms: Terms) -> str:
+    """Whether MsANN won, in a few sentences, said only of measured values."""
+    compared = compare_samples(records)
+    best, plain = compared.best, compared.plain
+    if not (best and plain):
         return "Not enough trials have ended for a comparison."
     name = "tuned default" if compared.tuned_default else "default"
-    ours, theirs = best.result, plain.result
-    if ours.cost_to_tenth is None:
-        return "No MsANN trial reached the target."
-    if theirs.cost_to_tenth is None:
+    if best.n_missing:
+        several = len(best.records) > 1
+        return f"No MsANN {'sample' if several else 'trial'} reached the target" + (
+            " with every seed." if several else "."
+        )
+    if plain.n_missing == len(plain.records):
         return f"MsANN reached the target, the {name} did not within its budget."
-    assert ours.wall_to_tenth_s is not None
-    assert theirs.wall_to_tenth_s is not None
-    cost_ratio = theirs.cost_to_tenth / ours.cost_to_tenth
-    wall_ratio = theirs.wall_to_tenth_s / max(ours.wall_to_tenth_s, 1e-9)
+    found = difference(best, plain)
+    assert found.ratio is not None
+    wall_ratio = plain.wall_to_tenth_s.mean / max(best.wall_to_tenth_s.mean, 1e-9)
+    bound = " at least" if found.at_least else ""
     return (
-        f"Against the {name} the best MsANN trial needs {_times(cost_ratio, 'cost')} and "
-        f"{_times(wall_ratio, 'time')}. Each trial's target is a share of its own initial MSE "
-        f"({mse(ours.initial_mse)} and {mse(theirs.initial_mse)})."
+        f"Against the {name} the best MsANN trial needs{bound} {_times(found.ratio, 'cost')} and "
+        f"{_times(wall_ratio, 'time')}; {_noise(found)}." + _shares(best, plain, terms)
     )
+
+
+def _shares(best: Sample, plain: Sample, terms: Terms) -> str:
+    """What the target is a share of, where it is one."""
+    if not terms.is_share:
+        return ""
+    return (
+        f" Each trial's target is a share of its own initial {terms.loss} "
+        f"({_initial_mse(best)} and {_initial_mse(plain)})."
+    )
+
+
+def _noise(found: Difference) -> str:
+    """Whether the difference in cost exceeds what other seeds would change."""
+    if found.unknown:
+        return found.unknown
+    assert found.low is not None
+    assert found.high is not None
+    verb = "exceeds" if found.exceeds_noise else "does not exceed"
+    return (
+        f"the difference in cost {verb} the noise between seeds (95 % interval of the ratio: "
+        f"{number(found.low, 3)} to {number(found.high, 3)})"
+    )
+
+
+def _initial_mse(sample: Sample) -> str:
+    return mse(statistics.fmean(r.initial_mse for r in sample.results if r.initial_mse))
 
 
 def _times(ratio: float, what: str) -> str:
@@ -75,9 +109,20 @@ def _times(ratio: float, what: str) -> str:
     return f"{number(1 / ratio, 3)} times more {what}"
 
 
-def _columns(compared: Comparison) -> tuple[TrialRecord | None, ...]:
+def pareto_table(records: Collection[TrialRecord], terms: Terms) -> TextTable:
+    """The samples that none beats in both cost to the target and final loss."""
+    final = f"final {terms.loss}"
+    header = ("sample", "cost to target", final, "seconds to target", "hyperparameters")
+    rows = [
+        (s.name, sample_cost(s), sample_mse(s), sample_seconds(s), _params(s))
+        for s in pareto_front(records)
+    ]
+    return TextTable(f"Pareto front: cost to target against {final}", header, rows, (0, 4))
+
+
+def _columns(compared: SampleComparison) -> tuple[Sample | None, ...]:
     return compared.best, compared.worst, compared.default, compared.tuned_default
 
 
-def _params(record: TrialRecord | None) -> str:
-    return parameters(record.result.params) if record and record.result else "N/A"
+def _params(sample: Sample | None) -> str:
+    return parameters(sample.results[0].params) if sample else "N/A"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -11,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from msann_sweep.config import SweepConfig
+from msann_sweep.report.terms import Terms
 from msann_sweep.report.wording import cost_to_target, mse, number, outcome, parameters
 from msann_sweep.sweep.record import SweepDirectory, TrialRecord
-from msann_sweep.sweep.summary import compare
+from msann_sweep.sweep.standings import Standings
 from msann_sweep.training import Row
 
 ENDED_SHOWN = 12
@@ -29,10 +31,14 @@ class Progress:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.records: dict[str, TrialRecord] = {}
+        self.running: dict[str, TrialRecord] = {}
+        self.last_ended: deque[TrialRecord] = deque(maxlen=ENDED_SHOWN)
+        self.ended = 0
+        self.standings = Standings()
         self.curves: dict[str, list[Row]] = {}
         self.planned = 0
         self.target = 0.1
+        self.loss = "MSE"
         self._started = time.monotonic()
         self._ended_before = 0
 
@@ -40,13 +46,19 @@ class Progress:
         """The sweep begins, or goes on."""
         self.planned = planned
         self.target = config.stopping.target
-        self.records = directory.trials()
+        self.loss = Terms.of(config).loss
+        records = directory.trials().values()
+        self.standings = Standings(records)
+        self.running = {record.id: record for record in records if not record.result}
+        self.last_ended.extend(record for record in records if record.result)
+        self.ended = len(records) - len(self.running)
         self._ended_before = self.ended
         self._started = time.monotonic()
 
     def trial_started(self, record: TrialRecord) -> None:
         """A trial runs."""
-        self.records[record.id] = record
+        self.running[record.id] = record
+        self.standings.note(record)
 
     def trial_advanced(self, record: TrialRecord, curve: list[Row]) -> None:
         """A trial was evaluated."""
@@ -55,18 +67,17 @@ class Progress:
     def trial_ended(self, record: TrialRecord) -> None:
         """A trial has its result."""
         self.curves.pop(record.id, None)
+        self.running.pop(record.id, None)
+        self.last_ended.append(record)
+        self.ended += 1
+        self.standings.note(record)
 
     def closed(self) -> None:
         """No more trials run."""
 
-    @property
-    def ended(self) -> int:
-        """Trials with a result."""
-        return sum(record.result is not None for record in self.records.values())
-
     def headline(self) -> str:
         """Progress, best so far and the time left in one line."""
-        best = compare(self.records.values()).best
+        best = self.standings.compare().best
         parts = [f"{self.ended}/{self.planned} trials"]
         if best and best.result and best.result.cost_to_tenth is not None:
             parts.append(f"best MsANN {cost_to_target(best)} ({best.id})")
@@ -95,7 +106,7 @@ class PlainView(Progress):
     def opened(self, config: SweepConfig, directory: SweepDirectory, planned: int) -> None:
         """Say what is run and where."""
         super().opened(config, directory, planned)
-        self._print(f"sweep {config.name}: {planned} trials, kept in {directory.path}")
+        self._print(f"sweep {config.name}: {planned} trials, kept in {directory.address}")
 
     def trial_ended(self, record: TrialRecord) -> None:
         """Print the trial's line."""
@@ -103,7 +114,7 @@ class PlainView(Progress):
         cost, val_mse, _ = self.standing(record)
         self._print(
             f"{self.headline()}; {record.id}: {outcome(record)}, cost to target "
-            f"{cost_to_target(record)}, cost {cost}, MSE {val_mse}, "
+            f"{cost_to_target(record)}, cost {cost}, {self.loss} {val_mse}, "
             f"{parameters(record.result.params if record.result else {})}"
         )
 
@@ -121,7 +132,7 @@ class LiveView(Progress):
     def opened(self, config: SweepConfig, directory: SweepDirectory, planned: int) -> None:
         """Begin to draw."""
         super().opened(config, directory, planned)
-        self.console.print(f"sweep {config.name}, kept in {directory.path}", highlight=False)
+        self.console.print(f"sweep {config.name}, kept in {directory.address}", highlight=False)
         self._live.start()
 
     def closed(self) -> None:
@@ -132,11 +143,9 @@ class LiveView(Progress):
         table = Table(expand=False)
         for column in ("trial", "hyperparameters", "state"):
             table.add_column(column)
-        for column in ("cost", "MSE", "of target", "cost to target"):
+        for column in ("cost", self.loss, "of target", "cost to target"):
             table.add_column(column, justify="right")
-        records = list(self.records.values())
-        ended = [record for record in records if record.result][-ENDED_SHOWN:]
-        for record in ended + [record for record in records if not record.result]:
+        for record in [*self.last_ended, *self.running.values()]:
             params = record.result.params if record.result else record.assignment.params
             known = cost_to_target(record) if record.result else ""
             cost, val_mse, share = self.standing(record)

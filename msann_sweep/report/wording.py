@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from msann_sweep.sweep.record import TrialRecord
+from msann_sweep.sweep.sample import Estimate, Sample
 
 SHORT_NAMES = {
     "gamma": "γ",
@@ -50,7 +52,12 @@ def cost_to_target(record: TrialRecord | None) -> str:
         return "N/A"
     if result.cost_to_tenth is not None:
         return number(result.cost_to_tenth)
-    how = {"race": ", stopped", "budget_s": ", out of time"}.get(result.stop_reason, "")
+    how = {
+        "race": ", stopped",
+        "pruned": ", pruned",
+        "sweep_budget": ", stopped",
+        "budget_s": ", out of time",
+    }.get(result.stop_reason, "")
     return f"> {number(result.cost)}{how}"
 
 
@@ -64,11 +71,38 @@ def seconds_to_target(record: TrialRecord | None) -> str:
     return f"> {result.wall_s:.2f}"
 
 
+def sample_cost(sample: Sample | None) -> str:
+    """Cost to the target of a sample: a trial's, or the mean over its seeds ± standard error."""
+    if sample is None or len(sample.records) == 1:
+        return cost_to_target(sample.records[0] if sample else None)
+    return _estimate(sample.cost_to_tenth, lambda value: number(value))
+
+
+def sample_seconds(sample: Sample | None) -> str:
+    """Seconds of training to the target, as :func:`sample_cost`."""
+    if sample is None or len(sample.records) == 1:
+        return seconds_to_target(sample.records[0] if sample else None)
+    return _estimate(sample.wall_to_tenth_s, lambda value: f"{value:.2f}")
+
+
+def sample_mse(sample: Sample | None) -> str:
+    """Final MSE, as :func:`sample_cost`."""
+    return _estimate(sample.final_mse, mse) if sample else "N/A"
+
+
+def _estimate(found: Estimate, shown: Callable[[float], str]) -> str:
+    bound = "> " if found.at_least else ""
+    error = f" ± {shown(found.error)}" if found.error is not None else ""
+    return bound + shown(found.mean) + error
+
+
 OUTCOMES = {
     "target": "reached the target",
     "budget_cost": "used up its cost budget",
     "budget_s": "used up its time budget",
     "race": "stopped: could no longer win",
+    "pruned": "pruned: behind the others at its cost",
+    "sweep_budget": "stopped: the sweep's budget was used up",
     "non_finite": "failed: MSE not finite",
     "error": "failed: error",
 }

@@ -12,6 +12,11 @@ DEFAULT = "default"
 TUNED_DEFAULT = "tuned_default"
 SAMPLE = "sample"
 
+RACE = "race"
+PRUNED = "pruned"
+SWEEP_BUDGET = "sweep_budget"
+"""Why a sweep stops a trial: its ``stop_reason``."""
+
 
 @dataclass(frozen=True)
 class Assignment:

@@ -4,76 +4,229 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from msann_sweep.config import SweepConfig
-from msann_sweep.errors import ResourceError
+from msann_sweep.data.mnist import DATA_DIR_VARIABLE
+from msann_sweep.errors import ResourceError, SweepError
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+# Tune asks for one trial at a time otherwise, and waits for its process to start.
+os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", "1000")
+# Results come in batches, see MsannTrial.train_buffered; the more trials, the longer Tune lets
+# each of them collect.
+os.environ.setdefault("TUNE_RESULT_BUFFER_LENGTH", "1000")
+os.environ.setdefault("TUNE_RESULT_BUFFER_MIN_TIME_S", "0.5")
+os.environ.setdefault("TUNE_RESULT_BUFFER_MAX_TIME_S", "20")
+# Tune's own snapshots are never restored.
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1e9")
+# Crashes are told by us.
+os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
+from ray._private import ray_constants
+from ray._raylet import Config  # type: ignore[attr-defined]  # compiled
 
-CONNECT_TIMEOUT_S = 10.0
+from msann_sweep.sweep.capacity import check_room
+from msann_sweep.sweep.shared_storage import check_shared_storage
+
+ANSWER_TIMEOUT_S = 10.0
+HEALTH_CHECK = """
+import sys
+from ray.scripts.scripts import cli
+print("ready", flush=True)
+cli(["health-check", *sys.argv[1:]])
+"""
+LOOPBACK = "127.0.0.1"
+AUTH_MODE, AUTH_TOKEN, AUTH_TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
+START_ATTEMPTS = 3
+NEEDED = {ray_constants.PROCESS_TYPE_GCS_SERVER, ray_constants.PROCESS_TYPE_RAYLET}
+REMEDY = "null starts a local cluster"
 
 
-def connect(config: SweepConfig) -> int:
-    """Start or join Ray and return how many trials fit at once.
+def connect(config: SweepConfig) -> None:
+    """Start or join Ray.
 
-    Raises ResourceError when no cluster answers or not even one trial fits.
+    A cluster of the sweep's own listens on loopback only and asks for a token that is random and
+    known to this process and those it starts. A cluster that is joined gets the package and the
+    directory of MNIST by Ray's runtime environment.
+
+    Raises ResourceError when no cluster answers, when it refuses this process or has another
+    version of Python or Ray, when not even one trial fits, or when its nodes do not see the
+    sweep's storage; nothing is left connected then.
     """
     address = config.resources.address
     if address:
-        _check_answers(address)
-    local: dict[str, Any] = (
-        {} if address else {"_node_ip_address": "127.0.0.1", "include_dashboard": False}
-    )
+        _join(address)
+    else:
+        _start()
     try:
-        ray.init(
-            address=address or "local",
-            namespace="msann_sweep",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            configure_logging=True,
-            **local,
-        )
-    except (ConnectionError, ValueError, TimeoutError) as error:
-        reason = str(error).splitlines()[0]
-        raise ResourceError(f"resources.address: cannot join {address!r}: {reason}") from None
-    try:
-        return trials_at_once(config)
+        if address:
+            check_shared_storage(config)
+        check_room(config.resources)
     except ResourceError:
         ray.shutdown()
         raise
 
 
-def _check_answers(address: str) -> None:
-    """Raise ResourceError unless something listens at HOST:PORT; Ray itself waits for minutes."""
-    target = urlsplit(address if "://" in address else f"//{address}")
-    if target.port is None:
+def _start() -> None:
+    """Start a local cluster; what Ray would listen on all interfaces with, listens on loopback."""
+    _own_address(LOOPBACK)
+    ask_for_tokens()
+    for left in reversed(range(START_ATTEMPTS)):
+        try:
+            _init(address="local", _node_ip_address=LOOPBACK, include_dashboard=False)
+            return
+        except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+            ray.shutdown()
+            # On a machine with much to do, Ray's processes may not answer in time.
+            if not left:
+                raise ResourceError(
+                    f"Ray cannot start on this machine: {_first_line(error)}"
+                ) from None
+
+
+def ask_for_tokens() -> None:
+    """Have the cluster that is started next ask for a token: the user's, or a random one.
+
+    It is in the environment of this process and of those it starts, and in no file. A user who has
+    set RAY_AUTH_MODE is left to it.
+    """
+    if AUTH_MODE in os.environ:
         return
-    try:
-        socket.create_connection((target.hostname, target.port), CONNECT_TIMEOUT_S).close()
-    except OSError as error:
-        reason = error.strerror or str(error)
+    if AUTH_TOKEN_PATH not in os.environ:
+        os.environ.setdefault(AUTH_TOKEN, secrets.token_hex(32))
+    os.environ[AUTH_MODE] = "token"
+    # Ray has read the mode when it was imported.
+    Config.initialize("")
+
+
+def disconnect() -> None:
+    """Leave the cluster; one of the sweep's own ends."""
+    ray.shutdown()
+
+
+def check_alive() -> None:
+    """Raise SweepError if one of the processes of the sweep's own cluster is gone.
+
+    Without it Ray waits for a minute, and then ends this process without another word.
+    """
+    node = ray._private.worker._global_node
+    gone: set[str] = {kind for kind, _ in node.dead_processes()} if node else set()
+    for kind in sorted(gone & NEEDED):
+        raise SweepError(
+            f"Ray's {kind} is gone (killed? out of memory?), and the trials with it; `resume` goes "
+            "on from their checkpoints"
+        )
+
+
+def _join(address: str) -> None:
+    """Join the cluster at HOST:PORT, or (auto) the one that this machine is part of."""
+    if address != "auto" and ("://" in address or not address.rpartition(":")[2].isdigit()):
         raise ResourceError(
-            f"resources.address: no cluster answers at {address}: {reason}; null starts a local one"
+            f"resources.address: got {address}; allowed: auto, or HOST:PORT of a cluster's head. "
+            "A sweep runs on a machine of the cluster, which ray:// is not; to start one from "
+            "outside, use `ray job submit` or one of clusters/"
+        )
+    _own_address(None)
+    _check_answers(address)
+    package = Path(__file__).parents[1]
+    passed_on = {DATA_DIR_VARIABLE, "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"} & set(os.environ)
+    environment = {
+        "py_modules": [str(package)],
+        "excludes": ["**/__pycache__"],
+        "env_vars": {name: os.environ[name] for name in passed_on},
+    }
+    try:
+        _init(address=address, runtime_env=environment)
+    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+        raise ResourceError(
+            f"resources.address: cannot join {address}: {_in_one_line(error)}; {REMEDY}"
         ) from None
 
 
-def trials_at_once(config: SweepConfig) -> int:
-    """How many trials the cluster has room for. Raises ResourceError if none."""
-    wanted = {"CPU": config.resources.cpus_per_trial, "GPU": config.resources.gpus_per_trial}
-    available = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray's own
-    for kind, amount in wanted.items():
-        if amount > available.get(kind, 0):
-            raise ResourceError(
-                f"resources.{kind.lower()}s_per_trial: got {amount:g}; "
-                f"the cluster has {available.get(kind, 0):g} {kind}s"
-            )
-    return min(int(available[kind] // amount) for kind, amount in wanted.items() if amount)
+def _init(**options: Any) -> None:
+    ray.init(
+        namespace="msann_sweep",
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        configure_logging=True,
+        **options,
+    )
+
+
+def _own_address(host: str | None) -> None:
+    """Have Ray take loopback for this machine's address, or (None) the one that others reach.
+
+    Ray 2.60 replaces a loopback address given to it by the machine's own, unless it is told (by a
+    variable named for other systems) that machines do not form clusters.
+    """
+    os.environ.pop(ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR, None)
+    if host:
+        os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
+    ray_constants.ENABLE_RAY_CLUSTER = host is None
+
+
+def _check_answers(address: str) -> None:
+    """Raise ResourceError unless a Ray head answers in time; ``ray.init`` waits for minutes."""
+    reason = f"no cluster answers within {ANSWER_TIMEOUT_S:.0f} s"
+    try:
+        if address != "auto":
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host.strip("[]"), int(port)), ANSWER_TIMEOUT_S).close()
+        answered, output = _health_check([] if address == "auto" else ["--address", address])
+    except subprocess.TimeoutExpired:
+        pass
+    except OSError as error:
+        reason = f"no cluster answers ({error.strerror or error})"
+    else:
+        if answered:
+            return
+        reason = _why_not(output)
+    raise ResourceError(f"resources.address: cannot join {address}: {reason}; {REMEDY}")
+
+
+def _health_check(options: list[str]) -> tuple[bool, str]:
+    """Whether ``ray health-check`` finds a cluster, and what it says.
+
+    In a process that can be ended, for Ray's client waits without end; the time that a busy machine
+    needs to import Ray does not count. Raises TimeoutExpired.
+    """
+    command = [sys.executable, "-c", HEALTH_CHECK, *options]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as check:
+        assert check.stdout
+        check.stdout.readline()
+        try:
+            _, output = check.communicate(timeout=ANSWER_TIMEOUT_S)
+        finally:
+            check.kill()
+    return check.returncode == 0, output
+
+
+def _why_not(output: str) -> str:
+    """What ``ray health-check`` says, in a line."""
+    if "AuthenticationError" in output:
+        return (
+            f"it asks for another token; set {AUTH_MODE}=token, and {AUTH_TOKEN} or "
+            f"{AUTH_TOKEN_PATH} to that of the cluster"
+        )
+    lines = output.strip().splitlines() or ["it does not answer"]
+    return lines[-1].partition("Error: ")[2] or lines[-1]
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,149 +1,107 @@
-"""Choosing what to train next: one Ray Tune searcher over an Optuna study on disk.
-
-The study's trials carry the sample's name (user attribute ``sample``), so that a sweep that was
-cut off finds its running samples again instead of asking for new ones. The sampler is seeded
-anew for every sample from the sweep's seed and the sample's number: what is asked depends on the
-study alone, not on how often the sweep was interrupted.
-"""
+"""Choosing what to train next: one Ray Tune searcher over the sweep's Optuna study."""
 
 from __future__ import annotations
 
+import itertools
 import statistics
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from msann_sweep.config import Choice, Entry, FloatRange, IntRange, SweepConfig
-from msann_sweep.sweep.assignment import Assignment, baselines, with_seeds
-from msann_sweep.sweep.objective import objective
+from msann_sweep.config import SweepConfig
+from msann_sweep.sweep.assignment import PRUNED, SAMPLE, Assignment, baselines, with_seeds
+from msann_sweep.sweep.objective import sample_objectives
+from msann_sweep.sweep.record import TrialRecord
 from msann_sweep.sweep.snapshot import LeftOutOfSnapshots
+from msann_sweep.sweep.stopping import SweepLimits
+from msann_sweep.sweep.study import SweepStudy
 from msann_sweep.training import TrialResult
 
 
-def make_sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
-    """TPE (multivariate, grouped: conditional spaces need it) or random, seeded."""
-    if name == "random":
-        return optuna.samplers.RandomSampler(seed=seed)
-    with warnings.catch_warnings():
-        # Experimental in name only: what they do is pinned by the lock file.
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.TPESampler(
-            seed=seed, multivariate=True, group=True, constant_liar=True
-        )
-
-
-def suggest(trial: optuna.Trial, name: str, entry: Entry) -> Any:
-    """Ask Optuna for one active hyperparameter."""
-    if isinstance(entry, Choice):
-        return trial.suggest_categorical(name, entry.values)
-    if isinstance(entry, IntRange):
-        return trial.suggest_int(name, entry.low, entry.high, step=entry.step, log=entry.log)
-    if isinstance(entry, FloatRange):
-        return trial.suggest_float(name, entry.low, entry.high, step=entry.step, log=entry.log)
-    raise TypeError(f"{name}: {entry!r} is nothing to sample")
-
-
-def open_study(file: Path, config: SweepConfig) -> optuna.Study:
-    """The sweep's study, made if need be; start points are enqueued once."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        storage=JournalStorage(JournalFileBackend(str(file))),
-        study_name=config.name,
-        direction="minimize",
-        load_if_exists=True,
-    )
-    if not study.trials:
-        for point in config.search.start_points:
-            study.enqueue_trial(point)
-    return study
-
-
 class SampleSource:
-    """Endless samples of the space from Optuna, or the exhaustive grid, in a stable order.
+    """The samples of a sweep by number: known ones, start points, then what the sampler says.
 
-    ``results`` are told by sample; with several seeds the objective is their mean.
+    With an exhaustive grid its samples take the start points' place. ``started`` are the samples
+    that the sweep's record knows; a study that has lost one learns it from there.
     """
 
-    def __init__(self, config: SweepConfig, study_file: Path) -> None:
+    def __init__(
+        self, config: SweepConfig, study: SweepStudy, started: dict[str, dict[str, Any]]
+    ) -> None:
         self.config = config
-        self.study = None if config.search.grid else open_study(study_file, config)
-        self.numbers: dict[str, int] = {}
+        self.study = study
+        self.started = started
+        self.points: Iterator[dict[str, Any]] = (
+            config.space.grid() if config.search.grid else iter(config.search.start_points)
+        )
 
-    def samples(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(name, hyperparameters) of every sample, those of an earlier part of the sweep first."""
-        if self.study is None:
-            for number, params in enumerate(self.config.space.grid()):
-                yield f"t{number:04d}", params
-            return
-        known = [trial for trial in self.study.trials if "sample" in trial.user_attrs]
-        for trial in known:
-            self.numbers[trial.user_attrs["sample"]] = trial.number
-            yield trial.user_attrs["sample"], trial.user_attrs["params"]
-        for number in range(len(known), self.config.search.trials):
-            yield self._ask(f"t{number:04d}", number)
+    def known(self, sample: str) -> bool:
+        """Whether an earlier part of the sweep has drawn it."""
+        return sample in self.study.params or sample in self.started
 
-    def _ask(self, sample: str, number: int) -> tuple[str, dict[str, Any]]:
-        assert self.study is not None
-        seed = np.random.SeedSequence([self.config.search.seed, number]).generate_state(1)[0]
-        self.study.sampler = make_sampler(self.config.search.sampler, int(seed))
-        trial = self.study.ask()
-        params = self.config.space.walk(lambda name, entry: suggest(trial, name, entry))
-        trial.set_user_attr("params", params)
-        trial.set_user_attr("sample", sample)
-        self.numbers[sample] = trial.number
-        return sample, params
+    def draw(self, number: int) -> dict[str, Any] | None:
+        """Hyperparameters of a sample, known or new, or None after the last; called in order."""
+        sample, search = sample_name(number), self.config.search
+        point = next(self.points, None)
+        over = point is None if search.grid else number >= search.trials
+        if over and not self.known(sample):
+            return None
+        if sample in self.study.params:
+            return self.study.params[sample]
+        return self.study.ask(sample, number, self.started.get(sample, point or {}))
 
-    def tell(self, sample: str, results: Iterable[TrialResult]) -> None:
-        """Give the outcome of all of a sample's seeds to Optuna; telling twice does no harm.
+    def tell(self, sample: str, results: Sequence[TrialResult]) -> None:
+        """Give the outcome of a sample's seeds to the study; telling twice does no harm.
 
-        A sample that was stopped because it lost is told as pruned, ranked by its penalised value.
+        A failed seed makes a failed sample; one that was stopped, a pruned sample.
         """
-        if self.study is None or sample not in self.numbers:
+        statuses = {result.status for result in results}
+        if "failed" in statuses:
+            self.study.tell(sample, TrialState.FAIL, [], {})
             return
-        trial = self.study.trials[self.numbers[sample]]
-        if trial.state.is_finished():
-            return
-        results = list(results)
-        config = self.config
-        value = statistics.fmean(
-            objective(
-                result, target=config.stopping.target, budget_cost=config.training.budget_cost
-            )
-            for result in results
-        )
-        lost = any(result.status == "stopped" for result in results)
-        if lost:
-            optuna.Trial(self.study, trial._trial_id).report(value, step=0)
+        state = TrialState.PRUNED if "stopped" in statuses else TrialState.COMPLETE
         self.study.tell(
-            trial.number,
-            None if lost else value,
-            state=TrialState.PRUNED if lost else TrialState.COMPLETE,
+            sample, state, sample_objectives(self.config, results), _attributes(results)
         )
+
+
+def sample_name(number: int) -> str:
+    """What a sample is called, and its trials' ids begin with."""
+    return f"t{number:04d}"
+
+
+def _attributes(results: Sequence[TrialResult]) -> dict[str, float]:
+    """What a person wants to see beside the objective in Optuna's dashboard."""
+    finals = [result.final_mse for result in results if result.final_mse is not None]
+    costs = [result.cost_to_tenth for result in results]
+    known = [cost for cost in costs if cost is not None]
+    attributes = {"mse": statistics.fmean(finals)} if finals else {}
+    return attributes | ({"cost": statistics.fmean(known)} if len(known) == len(costs) else {})
 
 
 class SweepSearcher(LeftOutOfSnapshots, Searcher):
     """Hands Tune the baselines, then the samples, leaving out what has already ended.
 
-    ``ended`` are the results of an earlier part of the sweep by trial id. Outcomes come through
+    ``records`` are those of an earlier part of the sweep by trial id. Outcomes come through
     :meth:`record_result`, called by the recorder, which knows how each trial ended.
     """
 
     def __init__(
-        self, config: SweepConfig, source: SampleSource, ended: dict[str, TrialResult]
+        self,
+        config: SweepConfig,
+        study: SweepStudy,
+        records: dict[str, TrialRecord],
+        limits: SweepLimits,
     ) -> None:
         super().__init__()
         self.config = config
-        self.source = source
-        self.results = dict(ended)
+        self.study = study
+        self.limits = limits
+        self.source = SampleSource(config, study, _started(records.values()))
+        self.results = {each.id: each.result for each in records.values() if each.result}
         self.siblings: dict[str, list[str]] = {}
         self.queue = self._assignments()
 
@@ -152,17 +110,27 @@ class SweepSearcher(LeftOutOfSnapshots, Searcher):
         for assignment in baselines(self.config):
             if assignment.id not in self.results:
                 yield assignment
-        for sample, params in self.source.samples():
-            planned = with_seeds(self.config, sample, "sample", params)
+        for number in itertools.count():
+            sample = sample_name(number)
+            if self.limits.reached() and not self.source.known(sample):
+                return
+            params = self.source.draw(number)
+            if params is None:
+                return
+            planned = with_seeds(self.config, sample, SAMPLE, params)
             self.siblings[sample] = [assignment.id for assignment in planned]
             self._tell_if_complete(sample)
-            yield from (trial for trial in planned if trial.id not in self.results)
+            for trial in planned:
+                if trial.id not in self.results and not self._is_pruned(sample):
+                    yield trial
 
     def suggest(  # type: ignore[override]  # FINISHED is a string
         self,
         trial_id: str,  # noqa: ARG002 - Ray's signature
     ) -> dict[str, Any] | str:
         """The next trial's configuration, or FINISHED."""
+        if self.limits.spent():
+            return Searcher.FINISHED
         assignment = next(self.queue, None)
         return asdict(assignment) if assignment else Searcher.FINISHED
 
@@ -173,8 +141,16 @@ class SweepSearcher(LeftOutOfSnapshots, Searcher):
 
     def _tell_if_complete(self, sample: str) -> None:
         ids = self.siblings.get(sample, [])
-        if ids and all(trial_id in self.results for trial_id in ids):
-            self.source.tell(sample, [self.results[trial_id] for trial_id in ids])
+        ended = [self.results[trial_id] for trial_id in ids if trial_id in self.results]
+        if ids and (len(ended) == len(ids) or self._is_pruned(sample)):
+            self.source.tell(sample, ended)
+            if self.config.stopping.patience is not None:
+                self.limits.note_progress(self.study.since_best())
+
+    def _is_pruned(self, sample: str) -> bool:
+        """Whether the sample's seeds are given up because the first of them was pruned."""
+        leader = self.results.get(self.siblings[sample][0])
+        return leader is not None and leader.stop_reason == PRUNED
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -182,7 +158,13 @@ class SweepSearcher(LeftOutOfSnapshots, Searcher):
         """Nothing: outcomes come through :meth:`record_result`."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: the study on disk is the state."""
+        """Nothing: the study and the sweep's record are the state."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing: the study on disk is the state."""
+        """Nothing: the study and the sweep's record are the state."""
+
+
+def _started(records: Iterable[TrialRecord]) -> dict[str, dict[str, Any]]:
+    """The hyperparameters of every sample that the record knows."""
+    assignments = (record.assignment for record in records)
+    return {each.sample: each.params for each in assignments if each.role == SAMPLE}

@@ -1,284 +1,179 @@
-"""Recording a sweep in MLflow: one parent run, one child run per trial, written by the driver.
+"""What the driver has MLflow told: every call notes what is to be written and returns at once.
 
-The step of every metric is the training cost, so that MLflow's charts have it on the x axis. This
-is the only file that knows MLflow. Losing the tracking server in mid-sweep loses no result: they
-are in the sweep's own record, and the sweep goes on.
+The step of every metric is the training cost, so that MLflow's charts have it on the x axis. The
+sweep's own record is the truth; what could not be written while the sweep ran is written by
+``resume``.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-import sys
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import wraps
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
-from urllib.parse import urlsplit
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from msann_sweep.config import SweepConfig
-from msann_sweep.errors import TrackingError
-from msann_sweep.sweep.assignment import Assignment
-from msann_sweep.training import Row, TrialResult
+from msann_sweep.config.storage import tracking_database
+from msann_sweep.sweep import mlflow_pages as pages
+from msann_sweep.sweep.mlflow_connection import connect, is_final, reason_of
+from msann_sweep.sweep.mlflow_runs import MlflowRuns, sweep_metrics
+from msann_sweep.sweep.outbox import Outbox
+from msann_sweep.sweep.record import SweepDirectory, SweepState, TrialRecord
+from msann_sweep.sweep.summary import compare
+from msann_sweep.training import Row
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("DO_NOT_TRACK", "true")
-
-from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
-
-FLUSH_INTERVAL_S = 2.0
-# MLflow takes at most 1,000 metrics at once, and every row is five of them at most.
-ROWS_PER_BATCH = 200
-CONNECT_TIMEOUT_S = 5
-CURVE_METRICS = ("val_mse", "val_accuracy", "cost", "wall_s", "level")
-RESULT_METRICS = (
-    "initial_mse",
-    "final_mse",
-    "best_mse",
-    "cost_to_tenth",
-    "wall_to_tenth_s",
-)
-STATUSES = {"finished": "FINISHED", "stopped": "FINISHED", "failed": "FAILED"}
+# How long the end of a sweep waits for a server that does not answer, and after Ctrl-C for one
+# that does.
+PATIENCE_S = 30.0
+LONGEST_INTERRUPTED_S = 5.0
 
 
 def tracking_uri(config: SweepConfig) -> str:
     """The configured tracking URI, or the SQLite file under the sweep's storage."""
     if config.tracking.uri:
         return config.tracking.uri
-    return f"sqlite:///{Path(config.storage).resolve() / 'mlflow.db'}"
-
-
-def masked(uri: str) -> str:
-    """A URI without its password."""
-    password = urlsplit(uri).password
-    return uri.replace(f":{password}@", ":***@") if password else uri
-
-
-def server_command(uri: str, port: int) -> list[str]:
-    """The command that serves MLflow's pages for a tracking database, on loopback only."""
-    options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    return [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, *options]
-
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _unless_lost(
-    method: Callable[Concatenate[Tracker, P], T],
-) -> Callable[Concatenate[Tracker, P], T | None]:
-    """Keep a failing tracking server from ending the sweep: after one failure send nothing."""
-
-    @wraps(method)
-    def guarded(tracker: Tracker, *args: P.args, **kwargs: P.kwargs) -> T | None:
-        if tracker.lost:
-            return None
-        try:
-            return method(tracker, *args, **kwargs)
-        except (MlflowException, OSError) as error:
-            tracker.lost = masked(str(error).splitlines()[0])
-            return None
-
-    return cast("Callable[Concatenate[Tracker, P], T | None]", guarded)
+    return f"sqlite:///{tracking_database(config.storage, config.name).resolve()}"
 
 
 class Tracker:
-    """Writes one sweep's runs; every trial's metrics are buffered and sent in batches."""
+    """Has one sweep written to MLflow by threads of its own.
 
-    def __init__(self, client: MlflowClient, experiment_id: str) -> None:
-        self.client = client
-        self.experiment_id = experiment_id
-        self.run_id: str | None = None
+    Every method may be called again with the same to no effect. ``lost`` says, once closed, what
+    could not be written and why; None if all was.
+    """
+
+    def __init__(self, runs: MlflowRuns) -> None:
+        self.runs = runs
         self.lost: str | None = None
-        self._rows: defaultdict[str, list[Row]] = defaultdict(list)
-        self._flushed = time.monotonic()
+        self._runs_box = _outbox("tracking")
+        self._files_box = _outbox("artifacts")
 
     @classmethod
     def connect(cls, config: SweepConfig) -> Tracker:
-        """Reach the tracking server (or make the database) and the experiment.
+        """Reach the tracking server (or make the database). Raises TrackingError if in vain."""
+        client, experiment_id = connect(config, tracking_uri(config))
+        return cls(MlflowRuns(client, experiment_id, config))
 
-        Raises TrackingError when it cannot be reached.
+    @property
+    def run_id(self) -> str | None:
+        """The sweep's own run, once it is known."""
+        return self.runs.run_id
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be written just now; None where nothing is known to be wrong."""
+        return self._runs_box.trouble or self._files_box.trouble
+
+    def open_sweep(self, directory: SweepDirectory, state: SweepState) -> None:
+        """Open the sweep's own run, new or that of an earlier part; bring MLflow up to the record.
+
+        Ended trials that MLflow lacks are written, from the curves on disk.
         """
-        uri = tracking_uri(config)
-        logging.getLogger("alembic").setLevel(logging.ERROR)
-        logging.getLogger("mlflow").setLevel(logging.ERROR)
-        try:
-            with _impatient():
-                client = MlflowClient(tracking_uri=uri)
-                return cls(client, _experiment(client, config))
-        except Exception as error:  # MLflow raises whatever its back-ends raise
-            # What HTTP libraries wrap around the cause names the URI, password and all.
-            reason = str(error).splitlines()[0].rsplit(": ", 1)[-1].strip("\"')")
-            raise TrackingError(
-                f"tracking.uri: cannot reach {masked(uri)}: {reason}; start the server, or leave "
-                "tracking.uri null for a database under storage"
-            ) from None
+        self.runs.open(state)
+        self._runs_box.put("parent", lambda: _ignore(self.runs.parent()))
+        self.log_artifacts([directory.config_file], None)
+        self._files_box.put("environment", self.runs.log_environment)
+        for record in directory.trials().values():
+            if record.result:
+                self._runs_box.put(record.id, self._upload(directory, record))
 
-    @_unless_lost
-    def start_sweep(
-        self,
-        config: SweepConfig,
-        config_file: Path,
-        environment: dict[str, Any],
-        data: dict[str, Any],
-    ) -> str | None:
-        """Open the parent run with the search space, environment and data set."""
-        tags = {"msann.kind": "sweep", "trained_on": data["description"]}
-        run = self.client.create_run(self.experiment_id, tags=tags, run_name=config.name)
-        self.run_id = run.info.run_id
-        self.client.log_artifact(self.run_id, str(config_file))
-        self.client.log_dict(self.run_id, environment, "environment.json")
-        self._log_data(self.run_id, data)
-        return self.run_id
+    def _upload(self, directory: SweepDirectory, record: TrialRecord) -> Callable[[], None]:
+        def job() -> None:
+            mirror = self.runs.mirrors().get(record.id)
+            if mirror is None or not mirror.ended:
+                self.runs.sync_trial(record, directory.curve(record.id), cut_off=False)
 
-    @_unless_lost
-    def continue_sweep(self, run_id: str | None) -> None:
-        """Go on with the parent run of an earlier part of the sweep."""
-        self.run_id = run_id
-        if run_id:
-            self.client.update_run(run_id, status="RUNNING")
+        return job
 
-    @_unless_lost
-    def start_trial(
-        self, assignment: Assignment, params: dict[str, Any], data: dict[str, Any]
-    ) -> str | None:
-        """Open a trial's child run."""
-        tags = {
-            "mlflow.parentRunId": self.run_id or "",
-            "role": assignment.role,
-            "trial": assignment.id,
-        }
-        run = self.client.create_run(self.experiment_id, tags=tags, run_name=assignment.id)
-        values = {**params, "seed": assignment.seed}
-        self.client.log_batch(
-            run.info.run_id, params=[Param(key, str(value)) for key, value in values.items()]
-        )
-        self._log_data(run.info.run_id, data)
-        return str(run.info.run_id)
+    def sync_trial(self, record: TrialRecord, curve: Sequence[Row]) -> None:
+        """Bring a trial's run up to its record and its curve so far, which may go on growing."""
+        self._runs_box.put(record.id, lambda: self.runs.sync_trial(record, curve[:], cut_off=False))
 
-    @_unless_lost
-    def discard_trial(self, run_id: str | None) -> None:
-        """Delete the run of a trial that was cut off and starts again."""
-        if run_id:
-            self.client.delete_run(run_id)
+    def sync_sweep(
+        self, records: Mapping[str, TrialRecord], trained_on: str, counters: Mapping[str, Any]
+    ) -> None:
+        """Bring the sweep's description and its own metrics up to the records."""
 
-    def add_row(self, run_id: str | None, row: Row) -> None:
-        """Buffer an evaluation; sent with others every few seconds."""
-        if run_id:
-            self._rows[run_id].append(row)
-        if time.monotonic() - self._flushed > FLUSH_INTERVAL_S:
-            self.flush()
+        def job() -> None:
+            # Made in one piece, whatever the driver's thread adds meanwhile.
+            snapshot = dict(records)
+            compared = compare(snapshot.values())
+            text = pages.sweep_description(self.runs.config, trained_on, snapshot, compared)
+            tags = pages.trials_of_roles(compared)
+            keys = " ".join(counters.get("keys", []))[: pages.TAG_LENGTH]
+            self.runs.parent()
+            self.runs.describe_sweep(
+                {**tags, "mlflow.note.content": text, "operator_keys": keys},
+                sweep_metrics(snapshot.values(), counters, self.runs.start_ms),
+            )
 
-    @_unless_lost
-    def flush(self) -> None:
-        """Send what is buffered."""
-        self._flushed = time.monotonic()
-        for run_id in list(self._rows):
-            rows = self._rows[run_id]
-            for start in range(0, len(rows), ROWS_PER_BATCH):
-                batch = rows[start : start + ROWS_PER_BATCH]
-                self.client.log_batch(run_id, metrics=_curve_metrics(batch))
-            del self._rows[run_id]
+        self._runs_box.put("sweep", job)
 
-    @_unless_lost
-    def end_trial(self, run_id: str | None, result: TrialResult) -> None:
-        """Close a trial's run with its result."""
-        self.flush()
-        if run_id is None:
-            return
-        now_ms, step = time.time_ns() // 1_000_000, round(result.cost)
-        values = {name: getattr(result, name) for name in RESULT_METRICS}
-        metrics = [
-            Metric(name, value, now_ms, step) for name, value in values.items() if value is not None
-        ]
-        tags = [RunTag("stopped", result.stop_reason)]
-        if result.message:
-            tags.append(RunTag("message", result.message))
-        self.client.log_batch(run_id, metrics=metrics, tags=tags)
-        self.client.set_terminated(run_id, status=STATUSES[result.status])
+    def sync_roles(
+        self, records: Mapping[str, TrialRecord], curve_of: Callable[[str], Sequence[Row]]
+    ) -> None:
+        """At the end: tag the compared trials, and put their curves on the sweep's own run."""
+        trials = pages.trials_of_roles(compare(records.values()))
+        roles = {trial_id: role for role, trial_id in trials.items()}
+        self._runs_box.put("roles", lambda: self.runs.name_roles(roles, records))
+        for role, trial_id in trials.items():
+            self._runs_box.put(("curve", role), self._role_curve(role, trial_id, curve_of))
 
-    @_unless_lost
-    def log_artifacts(self, files: Sequence[Path], folder: str) -> None:
-        """Add files to the parent run."""
+    def _role_curve(
+        self, role: str, trial_id: str, curve_of: Callable[[str], Sequence[Row]]
+    ) -> Callable[[], None]:
+        return lambda: self.runs.log_role_curve(role, trial_id, curve_of(trial_id))
+
+    def log_artifacts(self, files: Sequence[Path], folder: str | None) -> None:
+        """Add files to the sweep's own run, in place of older ones."""
         for file in files:
-            self.client.log_artifact(self.run_id or "", str(file), folder)
+            self._files_box.put(("file", folder, file.name), self._file(file, folder))
 
-    @_unless_lost
-    def describe(self, tags: dict[str, str], metrics: dict[str, float]) -> None:
-        """Set tags and metrics of the parent run."""
-        now_ms = time.time_ns() // 1_000_000
-        self.client.log_batch(
-            self.run_id or "",
-            tags=[RunTag(key, value) for key, value in tags.items()],
-            metrics=[Metric(key, value, now_ms, 0) for key, value in metrics.items()],
-        )
+    def _file(self, file: Path, folder: str | None) -> Callable[[], None]:
+        return lambda: self.runs.log_file(file, folder)
 
-    @_unless_lost
-    def tag_trial(self, run_id: str | None, key: str, value: str) -> None:
-        """Set a tag of a trial's run."""
-        if run_id:
-            self.client.set_tag(run_id, key, value)
+    def log_page(self, page: Path) -> None:
+        """Put the sweep's HTML page beside the run's artifacts, in place of an older one."""
+        self.log_artifacts([page], "report")
 
-    @_unless_lost
-    def end_sweep(self, status: str, running: Sequence[str | None]) -> None:
-        """Close the parent run and those of trials that were cut off."""
-        self.flush()
-        for run_id in running:
-            if run_id:
-                self.client.set_terminated(run_id, status="KILLED")
-        if self.run_id:
-            mlflow_status = {"finished": "FINISHED", "failed": "FAILED"}.get(status, "KILLED")
-            self.client.set_terminated(self.run_id, status=mlflow_status)
+    def log_model(self, record: TrialRecord, weights: Path, example: NDArray[np.float32]) -> None:
+        """Register a trial's network as a model, unless that is not wanted, or has been done."""
 
-    def _log_data(self, run_id: str, data: dict[str, Any]) -> None:
-        source = json.dumps({"source": data["source"]})
-        dataset = Dataset(data["name"], data["digest"][:36], "code", source)
-        self.client.log_inputs(run_id, [DatasetInput(dataset)])
+        def job() -> None:
+            from msann_sweep.sweep.mlflow_registry import register_model  # brings torch with it
 
+            register_model(self.runs, record, weights, example)
 
-def _curve_metrics(rows: Sequence[Row]) -> list[Metric]:
-    now_ms = time.time_ns() // 1_000_000
-    return [
-        Metric(name, float(row[name]), now_ms, round(row["cost"]))  # type: ignore[literal-required]  # names of Row
-        for row in rows
-        for name in CURVE_METRICS
-        if name in row
-    ]
+        self._files_box.put("model", job)
+
+    def end_sweep(self, status: str, running: Sequence[tuple[TrialRecord, Sequence[Row]]]) -> None:
+        """Close the runs of trials that were cut off, and the sweep's own; wait for all of it."""
+        for record, curve in running:
+            self._runs_box.put(record.id, self._cut_off(record, curve))
+        self._runs_box.put("end", lambda: self.runs.end_sweep(status))
+        interrupted = status == "interrupted"
+        self.lost = self._close(PATIENCE_S, LONGEST_INTERRUPTED_S if interrupted else math.inf)
+
+    def _cut_off(self, record: TrialRecord, curve: Sequence[Row]) -> Callable[[], None]:
+        return lambda: self.runs.sync_trial(record, curve, cut_off=True)
+
+    def _close(self, patience_s: float, longest_s: float) -> str | None:
+        faults = []
+        for box, what in ((self._runs_box, "records"), (self._files_box, "files")):
+            left = box.close(patience_s, longest_s)
+            if left:
+                faults.append(f"{left} {what} could not be written ({box.trouble or 'no answer'})")
+            if box.refused:
+                faults.append(f"{len(box.refused)} {what} were refused ({box.refused[0]})")
+        return "; ".join(faults) or None
 
 
-def _experiment(client: MlflowClient, config: SweepConfig) -> str:
-    found = client.get_experiment_by_name(config.tracking.experiment)
-    if found:
-        return str(found.experiment_id)
-    location = config.tracking.artifact_location
-    if location is None and config.tracking.uri is None:
-        location = (Path(config.storage).resolve() / "mlartifacts").as_uri()
-    experiment_id: str = client.create_experiment(
-        config.tracking.experiment, artifact_location=location
-    )
-    return experiment_id
+def _outbox(name: str) -> Outbox:
+    return Outbox(name, is_final=is_final, describe=reason_of)
 
 
-@contextmanager
-def _impatient() -> Iterator[None]:
-    """Let MLflow's HTTP client give up at once instead of after minutes."""
-    settings = {
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(CONNECT_TIMEOUT_S),
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    }
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def _ignore(_: object) -> None:
+    """A job returns nothing."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
+import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +14,27 @@ import torch
 from ray import tune
 
 from msann_sweep.config import SweepConfig
-from msann_sweep.data import Mnist
+from msann_sweep.data import ImageSet
+from msann_sweep.errors import CheckpointError
 from msann_sweep.sweep.operator_actors import SharedOperators
 from msann_sweep.training import Row, Trainer, summarise
+from msann_sweep.training.checkpoint import CheckpointFile
+
+BACK_OFF_S = 1.0
 
 
 class MsannTrial(tune.Trainable):
     """Trains the assignment it is configured with; the process is reused for the next one.
 
-    Every result holds the evaluation's row, the trial's ``id`` and ``role``, its standing so far
-    (``initial_mse``, ``best_mse``, ``cost_to_tenth``, ``wall_to_tenth_s``) and ``evaluation``, the
-    row's number, so that whoever reads it needs no memory of earlier ones.
+    Every result holds the evaluation's row, the trial's ``id``, ``sample`` and ``role``, its
+    standing so far (``initial_mse``, ``best_mse``, ``cost_to_tenth``, ``wall_to_tenth_s``) and
+    ``evaluation``, the row's number, so that whoever reads it needs no memory of earlier ones.
+
+    The trial's state is kept in ``checkpoints_path`` as it is trained. One that finds its own there
+    goes on from it, and reports the rows up to it once more: none is missing to whom
+    the last ones before a crash were never told. ``config["attempt"]`` counts the crashes without
+    a new evaluation, each followed by a longer pause. What cannot be written does not end the
+    trial; ``storage_fault`` tells the driver.
     """
 
     def setup(  # type: ignore[override]  # tune.with_parameters supplies the rest
@@ -30,14 +43,16 @@ class MsannTrial(tune.Trainable):
         *,
         sweep: SweepConfig,
         operators: SharedOperators,
-        data: Mnist | None,
+        data: ImageSet | None,
         weights_path: Path,
+        checkpoints_path: Path,
     ) -> None:
         """Called once per process; the arguments beside ``config`` come from the object store."""
         self.sweep = sweep
         self.operators = operators
         self.data = data
         self.weights_path = weights_path
+        self.checkpoints_path = checkpoints_path
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -51,44 +66,100 @@ class MsannTrial(tune.Trainable):
         self._leave()
 
     def _begin(self, config: dict[str, Any]) -> None:
+        if config.get("attempt"):
+            time.sleep(BACK_OFF_S * 2 ** (config["attempt"] - 1))
         self.assignment = config
+        self.storage_fault: str | None = None
+        self.left = False
         trial = self.sweep.trial(config["params"], config["seed"])
         torch.set_num_threads(trial.threads)
         self.trainer = Trainer(trial, operators=self.operators.fetch(trial), data=self.data)
-        self.rows: Iterator[Row] = self.trainer.rows()
+        self.checkpoint = CheckpointFile(self.checkpoints_path / f"{config['id']}.ckpt")
+        self._take_up()
+        self.evaluation = -1
+        known = list(self.trainer.curve)
+        self.rows: Iterator[Row] = chain(known, self.trainer.rows(self._save_if_due))
+
+    def _take_up(self) -> None:
+        """Go on from the checkpoint if there is one that can be used; begin anew if not."""
+        if self.checkpoint.exists():
+            try:
+                self.trainer.load_state_dict(self.checkpoint.load())
+            except CheckpointError:
+                self.checkpoint.remove()
+
+    def _save_if_due(self) -> None:
+        try:
+            self.checkpoint.save_if_due(self.trainer.state_dict)
+        except CheckpointError as error:
+            self.storage_fault = str(error)
+
+    def save_state(self) -> None:
+        """Keep the trial's state now: the sweep is about to be interrupted."""
+        self.checkpoint.save(self.trainer.state_dict())
+
+    def train_buffered(self, *limits: float) -> list[dict[str, Any]]:
+        """The results of the next seconds at once: the driver is not bothered with each.
+
+        Tune gives a large number of results and a few seconds, but in the wrong order (ray 2.60).
+        """
+        report_at = time.monotonic() + min(limits)
+        results: list[dict[str, Any]] = []
+        while not results or (not results[-1]["done"] and time.monotonic() < report_at):
+            results.append(self.train())  # type: ignore[no-untyped-call]  # Ray's own
+        return results
 
     def step(self) -> dict[str, Any]:
         """Train to the next evaluation; ``done`` when the trial has ended by itself."""
-        row = next(self.rows, None)
         trainer = self.trainer
-        if trainer.stop_reason:
+        row = next(self.rows, None)
+        if row is not None:
+            self.evaluation += 1
+        curve = trainer.curve[: self.evaluation + 1]
+        stop_reason = trainer.stop_reason if len(curve) == len(trainer.curve) else None
+        if stop_reason:
             self._leave()
+        config = trainer.config
         standing = summarise(
-            trainer.curve,
-            target=trainer.config.target,
-            accuracy=trainer.config.accuracy,
+            curve,
+            target=config.target,
+            accuracy=config.accuracy,
             params={},
             seed=0,
             status="",
             stop_reason="",
         )
         return {
-            **(row or (trainer.curve[-1] if trainer.curve else {"cost": 0.0})),
+            **(curve[-1] if curve else {"cost": 0.0}),
             "id": self.assignment["id"],
+            "sample": self.assignment["sample"],
             "role": self.assignment["role"],
-            "evaluation": len(trainer.curve) - 1,
+            "evaluation": self.evaluation,
             "initial_mse": standing.initial_mse,
             "best_mse": standing.best_mse,
             "cost_to_tenth": standing.cost_to_tenth,
             "wall_to_tenth_s": standing.wall_to_tenth_s,
-            "stop_reason": trainer.stop_reason,
-            "message": trainer.message,
-            "done": trainer.stop_reason is not None,
+            "stop_reason": stop_reason,
+            "message": trainer.message if stop_reason else None,
+            "storage_fault": self.storage_fault,
+            "done": stop_reason is not None,
         }
 
     def _leave(self) -> None:
-        """Write the weights, whole or not at all: a stopped trial's may be the worst's."""
+        """Write the weights, whole or not at all: a stopped trial's may be the worst's.
+
+        Once only: the driver deletes those of ended trials that nothing compares.
+        """
+        if self.left:
+            return
         file = self.weights_path / f"{self.assignment['id']}.pt"
         fresh = file.with_suffix(f".{os.getpid()}")
-        torch.save(self.trainer.weights(), fresh)
-        fresh.replace(file)
+        content = io.BytesIO()
+        torch.save(self.trainer.weights(), content)
+        try:
+            fresh.write_bytes(content.getvalue())
+            fresh.replace(file)
+            self.left = True
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            self.storage_fault = f"cannot write {file}: {error.strerror}"

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Any
 
 import torch
@@ -19,6 +20,8 @@ from msann_sweep.errors import CheckpointError
 from msann_sweep.sealed_file import read_sealed, write_sealed
 
 INTERVAL_S = 10.0
+# Saving takes at most this share of the time, however slow the disk is.
+LARGEST_SHARE = 0.01
 
 
 class CheckpointFile:
@@ -28,7 +31,7 @@ class CheckpointFile:
         self.file = file
         self.previous = file.with_name(f"{file.name}.previous")
         self.interval_s = interval_s
-        self._last_s = monotonic()
+        self._due_s = monotonic() + interval_s
 
     def check(self) -> None:
         """Raise CheckpointError at once where a later :meth:`save` could not write."""
@@ -44,7 +47,7 @@ class CheckpointFile:
 
     def save_if_due(self, state: Callable[[], dict[str, Any]]) -> None:
         """Save what ``state`` returns if the last time is long enough ago."""
-        if monotonic() - self._last_s >= self.interval_s:
+        if monotonic() >= self._due_s:
             self.save(state())
 
     def save(self, state: dict[str, Any]) -> None:
@@ -52,6 +55,7 @@ class CheckpointFile:
 
         Raises CheckpointError where the file cannot be written.
         """
+        began_s = perf_counter()
         buffer = io.BytesIO()
         torch.save(state, buffer)
         try:
@@ -62,7 +66,13 @@ class CheckpointFile:
             raise CheckpointError(
                 f"checkpoint: cannot write {self.file}: {error.strerror}; give a writable place"
             ) from None
-        self._last_s = monotonic()
+        spent_s = perf_counter() - began_s
+        self._due_s = monotonic() + max(self.interval_s, spent_s / LARGEST_SHARE)
+
+    def remove(self) -> None:
+        """Delete what is kept, if anything is."""
+        for file in (self.file, self.previous):
+            file.unlink(missing_ok=True)
 
     def load(self) -> dict[str, Any]:
         """The newest undamaged state. Raises CheckpointError when there is none."""
@@ -83,5 +93,8 @@ def _read(file: Path) -> dict[str, Any] | None:
         return None
     if content is None:
         return None
-    state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError):
+        return None
     return state

@@ -8,7 +8,7 @@ scale factors ride in the matrix products; at level 0, and for layers not coarse
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +30,8 @@ def parameter_views(flat: Tensor, sizes: Sequence[int]) -> tuple[list[Tensor], l
 
 
 Apply = Callable[[Tensor], Tensor]
+Layer = tuple[Tensor, Tensor]
+"""A layer's weights (n_in, n_out) and biases (n_out,)."""
 
 
 def _sigmoid_backward(delta: Tensor, u: Tensor) -> None:
@@ -78,13 +80,24 @@ def predict(
     parameters: Tensor, sizes: Sequence[int], inputs: Tensor, form: Form = SIGMOID_MSE
 ) -> Tensor:
     """Outputs of the finest network, shape (B, n_out), for any number of inputs (B, n_in)."""
-    apply, _ = ACTIVATIONS[form.activation]
     *hidden, last = zip(*parameter_views(parameters, sizes), strict=True)
     h = inputs
-    for W, b in hidden:
-        h = apply(torch.addmm(b, h, W))
-    W, b = last
-    return OUTPUTS[form.loss](torch.addmm(b, h, W))
+    for layer in hidden:
+        h = apply_hidden(layer, h, form)
+    return apply_last(last, h, form)
+
+
+def apply_hidden(layer: Layer, inputs: Tensor, form: Form) -> Tensor:
+    """A hidden layer's values, (B, n_out), from those of the layer before, (B, n_in)."""
+    apply, _ = ACTIVATIONS[form.activation]
+    W, b = layer
+    return apply(torch.addmm(b, inputs, W))
+
+
+def apply_last(layer: Layer, inputs: Tensor, form: Form) -> Tensor:
+    """The outputs, (B, n_out), from the last hidden layer's values, (B, n_in)."""
+    W, b = layer
+    return OUTPUTS[form.loss](torch.addmm(b, inputs, W))
 
 
 def total_loss(outputs: Tensor, targets: Tensor, loss: str) -> tuple[Tensor, int]:
@@ -129,6 +142,10 @@ class Network:
             self.output_scale /= finest_sizes[-1]
         self.units = [parameters.new_empty(batch_size, n) for n in sizes[1:]]
         self.deltas = [parameters.new_empty(batch_size, n) for n in sizes[1:]]
+
+    def layers(self) -> Iterator[Layer]:
+        """Weights and biases of each layer, views of ``parameters``."""
+        return zip(self.weights, self.biases, strict=True)
 
     def propagate(self, inputs: Tensor, targets: Tensor) -> None:
         """Fill ``units`` (u per layer) and ``deltas`` (dE/dz per layer) for one batch.

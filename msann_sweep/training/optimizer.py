@@ -12,11 +12,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from msann_sweep.training.cost import parameter_count
 from msann_sweep.training.groups import Group, parameter_groups
+
+
+def untouched_zeros(count: int, like: Tensor) -> Tensor:
+    """Zeros, (count,), with the options of ``like``.
+
+    On the CPU they take up memory once they are written to: a trial that reaches its target on
+    coarse levels needs none for the slots of the finest.
+    """
+    if like.device.type != "cpu":
+        return like.new_zeros(count)
+    return torch.from_numpy(np.zeros(count, like.numpy().dtype))
 
 
 class Optimizer(ABC):
@@ -74,7 +86,7 @@ class RMSProp(Optimizer):
 
     def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:
         super().__init__(sizes, learning_rate, like)
-        self.mean_square = like.new_zeros(parameter_count(sizes))
+        self.mean_square = untouched_zeros(parameter_count(sizes), like)
 
     def step(self, gradient: Tensor, group: Group) -> None:
         mean_square, scratch = self.mean_square[group.where], self.scratch[: group.size]
@@ -90,8 +102,8 @@ class Adam(Optimizer):
 
     def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:
         super().__init__(sizes, learning_rate, like)
-        self.mean = like.new_zeros(parameter_count(sizes))
-        self.mean_square = like.new_zeros(parameter_count(sizes))
+        self.mean = untouched_zeros(parameter_count(sizes), like)
+        self.mean_square = untouched_zeros(parameter_count(sizes), like)
         self.steps = 0
 
     def step(self, gradient: Tensor, group: Group) -> None:
@@ -133,7 +145,7 @@ class Muon(Optimizer):
     def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:
         super().__init__(sizes, learning_rate, like)
         self.sizes = tuple(sizes)
-        self.momentum = like.new_zeros(parameter_count(sizes))
+        self.momentum = untouched_zeros(parameter_count(sizes), like)
         self.bias_mean = like.new_zeros(len(sizes) - 1, max(sizes[1:]))
         self.bias_mean_square = torch.zeros_like(self.bias_mean)
         self.steps = 0

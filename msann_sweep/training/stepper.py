@@ -6,15 +6,17 @@ Both keep Θ (eq. 3.6) composed: the parts θ⁽ˡ⁾ are never needed apart fro
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from msann_sweep.operators import OperatorSet
 from msann_sweep.training.network import (
     SIGMOID_MSE,
     Form,
+    Layer,
     Network,
     new_parameters,
     parameter_views,
@@ -74,8 +76,12 @@ class Stepper(ABC):
         """Mean loss of the present level on a batch as for :meth:`step`; trains nothing."""
 
     @abstractmethod
+    def composed_layers(self) -> Iterator[Layer]:
+        """Θ with everything trained so far, layer by layer; looking at it changes nothing."""
+
     def composed(self) -> Tensor:
-        """Θ with everything trained so far, flat; looking at it changes nothing."""
+        """A copy of Θ with everything trained so far, flat."""
+        return torch.cat([part.flatten() for layer in self.composed_layers() for part in layer])
 
     def state_dict(self) -> dict[str, Any]:
         """All that further steps depend on; tensors are not copied."""
@@ -143,16 +149,17 @@ class ExactStepper(Stepper):
         transfer, buffers = self.transfers[level], self.restricted[level]
         for j, (dV, dc) in enumerate(views):
             h = inputs if j == 0 else self.finest.units[j - 1]
-            h_coarse = transfer.restrict_units(h, j, out=buffers[j][0])
-            delta = transfer.restrict_units(self.finest.deltas[j], j + 1, out=buffers[j + 1][1])
-            dV.addmm_(h_coarse.T, delta, beta=0)
-            dc.copy_(delta.sum(dim=0))
+            h_coarse = transfer.gather_units(h, j, out=buffers[j][0])
+            delta = transfer.gather_units(self.finest.deltas[j], j + 1, out=buffers[j + 1][1])
+            scale_in, scale_out = transfer.unit_scales[j : j + 2]
+            dV.addmm_(h_coarse.T, delta, beta=0, alpha=scale_in * scale_out)
+            torch.sum(delta, dim=0, out=dc).mul_(scale_out)
 
     def loss(self, inputs: Tensor, targets: Tensor) -> float:
         return self.finest.loss(inputs, targets)
 
-    def composed(self) -> Tensor:
-        return self.theta
+    def composed_layers(self) -> Iterator[Layer]:
+        return self.finest.layers()
 
 
 class SimultaneousStepper(ExactStepper):
@@ -192,7 +199,8 @@ class GalerkinStepper(Stepper):
             for sizes in self.sizes[1:]
         ]
         self.networks = [self.finest, *coarse]
-        self.on_arrival = [new_parameters(sizes, theta) for sizes in self.sizes]
+        self.on_arrival = [new_parameters(sizes, theta) for sizes in self.sizes[1:]]
+        """By level from 1 on, its parameters when it was last come down to."""
         self.transfers = [
             FoldTransfer(fine, coarse)
             for fine, coarse in zip(self.sizes[:-1], self.sizes[1:], strict=True)
@@ -208,11 +216,11 @@ class GalerkinStepper(Stepper):
         fine, coarse = self.networks[self.level : self.level + 2]
         self.transfers[self.level].restrict(fine.parameters, coarse.parameters)
         self.level += 1
-        self.on_arrival[self.level].copy_(coarse.parameters)
+        self.on_arrival[self.level - 1].copy_(coarse.parameters)
 
     def _ascend(self) -> None:
         fine, coarse = self.networks[self.level - 1 : self.level + 1]
-        correction = self.on_arrival[self.level]
+        correction = self.on_arrival[self.level - 1]
         correction.sub_(coarse.parameters).neg_()
         self.level -= 1
         self.transfers[self.level].add_prolonged(fine.parameters, correction)
@@ -229,26 +237,33 @@ class GalerkinStepper(Stepper):
         return self.networks[self.level].loss(inputs, targets)
 
     def state_dict(self) -> dict[str, Any]:
-        visited = range(1, self.level + 1)
+        visited = self.networks[1 : self.level + 1]
         return {
             **super().state_dict(),
-            "coarse": [self.networks[level].parameters for level in visited],
-            "on_arrival": [self.on_arrival[level] for level in visited],
+            "coarse": [network.parameters for network in visited],
+            "on_arrival": self.on_arrival[: self.level],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
         for level in range(1, self.level + 1):
             self.networks[level].parameters.copy_(state["coarse"][level - 1])
-            self.on_arrival[level].copy_(state["on_arrival"][level - 1])
+            self.on_arrival[level - 1].copy_(state["on_arrival"][level - 1])
 
-    def composed(self) -> Tensor:
-        parameters = self.networks[self.level].parameters
+    def composed_layers(self) -> Iterator[Layer]:
+        return map(self._composed_layer, range(len(self.finest.weights)))
+
+    def _composed_layer(self, j: int) -> Layer:
+        network = self.networks[self.level]
+        W, b = network.weights[j], network.biases[j]
         for level in range(self.level, 0, -1):
-            correction = parameters - self.on_arrival[level]
-            parameters = self.networks[level - 1].parameters.clone()
-            self.transfers[level - 1].add_prolonged(parameters, correction)
-        return parameters
+            weights, biases = parameter_views(self.on_arrival[level - 1], self.sizes[level])
+            change = W - weights[j], b - biases[j]
+            del W  # large, and not needed while the next is made
+            network = self.networks[level - 1]
+            W, b = network.weights[j].clone(), network.biases[j].clone()
+            self.transfers[level - 1].add_prolonged_layer((W, b), change, j)
+        return W, b
 
 
 STEPPERS: dict[str, type[Stepper]] = {"exact": ExactStepper, "galerkin": GalerkinStepper}

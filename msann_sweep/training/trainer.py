@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from time import perf_counter
 from typing import Any
@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from msann_sweep.config import TrialConfig
-from msann_sweep.data import Mnist
+from msann_sweep.data import ImageSet
 from msann_sweep.errors import CheckpointError, ResourceError
 from msann_sweep.operators import OperatorSet
 from msann_sweep.training.cost import CostMeter
 from msann_sweep.training.initialise import initial_theta
-from msann_sweep.training.network import Form, parameter_views, predict, total_loss
+from msann_sweep.training.network import Form, Layer, apply_hidden, apply_last, total_loss
 from msann_sweep.training.optimizer import OPTIMIZERS
 from msann_sweep.training.result import Row, TrialResult, has_reached, summarise
 from msann_sweep.training.schedule import trial_schedule
@@ -26,7 +26,7 @@ from msann_sweep.training.stall import StallWatch
 from msann_sweep.training.stepper import STEPPERS, SimultaneousStepper, Stepper
 from msann_sweep.training.task import open_feed, trial_operators
 
-EVALUATION_CHUNK = 500
+EVALUATION_CHUNK = 250
 PRECISIONS = {"float32": "highest", "tf32": "high", "bf16": "medium"}
 
 
@@ -42,7 +42,7 @@ class Trainer:
         config: TrialConfig,
         *,
         operators: OperatorSet | None = None,
-        data: Mnist | None = None,
+        data: ImageSet | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         if config.device == "cuda" and not torch.cuda.is_available():
@@ -190,15 +190,26 @@ class Trainer:
 
     def validate(self) -> tuple[float, float | None]:
         """Mean loss of Θ over validation examples and outputs; accuracy where there are labels."""
-        theta = self.stepper.composed()
+        dtype = self.stepper.theta.dtype
+        values: Iterable[Tensor] = (x.to(dtype) for x, _ in self.feed.validation(EVALUATION_CHUNK))
+        # All examples pass a layer before the next one is composed: Θ never exists twice.
+        layers = self.stepper.composed_layers()
+        for layer in islice(layers, len(self.config.layers) - 2):
+            values = [apply_hidden(layer, chunk, self.form) for chunk in values]
+        return self._validate_outputs(next(layers), values)
+
+    def _validate_outputs(
+        self, last: Layer, values: Iterable[Tensor]
+    ) -> tuple[float, float | None]:
         labels = self.form.loss == "cross_entropy"
-        total, count = torch.zeros((), dtype=torch.float64, device=theta.device), 0
-        right = torch.zeros((), dtype=torch.int64, device=theta.device)
-        for x, y in self.feed.validation(EVALUATION_CHUNK):
-            outputs = predict(theta, self.config.layers, x.to(theta.dtype), self.form)
+        device, dtype = last[0].device, last[0].dtype
+        total, count = torch.zeros((), dtype=torch.float64, device=device), 0
+        right = torch.zeros((), dtype=torch.int64, device=device)
+        for chunk, (_, y) in zip(values, self.feed.validation(EVALUATION_CHUNK), strict=True):
+            outputs = apply_last(last, chunk, self.form)
             if labels:
                 right += (outputs.argmax(1) == y.argmax(1)).sum()
-            loss, n_terms = total_loss(outputs, y.to(theta.dtype), self.form.loss)
+            loss, n_terms = total_loss(outputs, y.to(dtype), self.form.loss)
             total += loss
             count += n_terms
         return float(total) / count, float(right) / count if labels else None
@@ -256,24 +267,22 @@ class Trainer:
             self.stop_reason = self._out_of_budget()
 
     def _identity(self) -> str:
-        """What makes it this trial; its budget may be raised."""
-        return self.config.model_dump_json(exclude={"budget_cost", "budget_s"})
+        """What makes it this trial; its budget may be raised, and threads given or taken."""
+        return self.config.model_dump_json(exclude={"budget_cost", "budget_s", "threads"})
 
     def weights(self) -> dict[str, Tensor]:
         """Θ as a state dict of ``torch.nn.Sequential(Linear, φ, ...)``, pixels in order.
 
         Keys "0.weight" (n_out, n_in), "0.bias" (n_out,), "2.weight" and so on.
         """
-        W, b = parameter_views(self.stepper.composed(), self.config.layers)
-        W, b = [w.clone() for w in W], [c.clone() for c in b]
         order = self._pixel_order()
-        if order is not None:
-            position = torch.argsort(order)
-            W[0] = W[0][position]
-            if not self.config.kept_layers:
-                W[-1], b[-1] = W[-1][:, position], b[-1][position]
-        state = {}
-        for j in range(len(W)):
-            state[f"{2 * j}.weight"] = W[j].T.contiguous().cpu()
-            state[f"{2 * j}.bias"] = b[j].cpu()
+        position = None if order is None else torch.argsort(order)
+        state, last = {}, len(self.config.layers) - 2
+        for j, (W, b) in enumerate(self.stepper.composed_layers()):
+            if position is not None and j == 0:
+                W = W[position]
+            if position is not None and j == last and not self.config.kept_layers:
+                W, b = W[:, position], b[position]
+            state[f"{2 * j}.weight"] = W.T.clone(memory_format=torch.contiguous_format).cpu()
+            state[f"{2 * j}.bias"] = b.clone().cpu()
         return state

@@ -5,17 +5,20 @@ from __future__ import annotations
 import itertools
 import json
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from msann_sweep.bench.flops import flops_per_step
+from msann_sweep.bench.flops import plain_flops_per_step
 from msann_sweep.bench.plain import PLAIN_OPTIMIZERS, plain_rows
 from msann_sweep.bench.wall import TRIALS_PER_SIDE, msann_candidates
 from msann_sweep.cli import cli
 from msann_sweep.config import MnistTask, OneObjectTask, SweepConfig
 from msann_sweep.data import ObjectFeed
 from msann_sweep.report.wall import HEADINGS, wall_rows
+from msann_sweep.report.wall_figure import draw_wall
+from msann_sweep.training.operations import operations_per_step
 
 LAYERS = (256, 64, 32, 64, 256)
 
@@ -30,9 +33,9 @@ def test_flops_are_those_counted_by_hand() -> None:
     sweep = SweepConfig(name="x", task=OneObjectTask(n=8))
     params = {"L": 2, "coarse_step": "galerkin", "optimizer": "rmsprop", "batch_size": 32}
     sizes = [tuple(size >> level for size in LAYERS) for level in range(3)]
-    assert flops_per_step(sweep.trial(params)) == [dense_flops(each, 32) for each in sizes]
+    assert operations_per_step(sweep.trial(params)) == [dense_flops(each, 32) for each in sizes]
     plain = sweep.trial({"L": 0, "optimizer": "rmsprop", "batch_size": 32})
-    assert flops_per_step(plain, plain=True) == [dense_flops(LAYERS, 32)]
+    assert plain_flops_per_step(plain) == dense_flops(LAYERS, 32)
 
 
 @pytest.mark.parametrize("optimizer", PLAIN_OPTIMIZERS)
@@ -88,3 +91,11 @@ def test_bench_wall_prints_the_contract() -> None:
     assert "wall_to_default_final_ratio" in measured
     rows = wall_rows([measured])
     assert [len(row) for row in rows] == 3 * [len(HEADINGS)]
+
+
+def test_the_figure_is_drawn_from_the_committed_results(tmp_path: Path) -> None:
+    results = Path(__file__).parents[2] / "benchmarks/results"
+    measured = [json.loads(file.read_text()) for file in sorted(results.glob("wall-*.json"))]
+    assert measured
+    draw_wall(measured, tmp_path / "images/wall.png")
+    assert (tmp_path / "images/wall.png").read_bytes().startswith(b"\x89PNG")

@@ -7,6 +7,8 @@ import pytest
 from msann_sweep.config import load_search_space
 from tests.config.files import SMALL, Write, only, problems
 
+IMAGES = "task={kind: images, file: a.npy"
+
 
 @pytest.mark.parametrize(
     ("override", "path", "given", "allowed"),
@@ -16,8 +18,17 @@ from tests.config.files import SMALL, Write, only, problems
         ("task.kind=one_objct", "task.kind", '"one_objct"', "did you mean 'one_object'"),
         ("task.kind=", "task.kind", "null", "mnist, mnist_labels, one_object, two_object"),
         ("task=mnist", "task", '"mnist"', "{kind: mnist}"),
+        ("task={kind: images, shape: [8, 8]}", "task.file", "nothing", "a value is needed"),
+        ("task={kind: images, file: a.npy}", "task.shape", "nothing", "a value is needed"),
+        (f"{IMAGES}, shape: 28}}", "task.shape", "28", "a list of values, each a whole number"),
+        (f"{IMAGES}, shape: [3, 28, 28]}}", "task.shape", "[3, 28, 28]", "[rows, columns]"),
+        (f"{IMAGES}, shape: [2, 3]}}", "task.shape", "[2, 3]", "8 to 65,536 values"),
+        (f"{IMAGES}, shape: [0, 28]}}", "task.shape[0]", "0", "a whole number >= 1"),
+        (f"{IMAGES}, shape: [28.5]}}", "task.shape[0]", "28.5", "a whole number >= 1"),
+        (f"{IMAGES}, shape: [8, 8], validation: 0}}", "task.validation", "0", ">= 1"),
         ("task.n=2", "task.n", "2", "a whole number >= 3 and <= 16"),
         ("task.noise=.nan", "task.noise", "NaN", "a finite number >= 0 and <= 0.5"),
+        ("storage=file://runs", "storage", '"file://runs"', "file:///FOLDER"),
         ("search.sampler=TPE", "search.sampler", '"TPE"', "did you mean 'tpe'"),
         ("search.concurrency=0", "search.concurrency", "0", "auto or a whole number >= 1"),
         ("search.grid=1", "search.grid", "1", "true or false"),

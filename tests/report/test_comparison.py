@@ -11,6 +11,7 @@ from rich.console import Console
 from msann_sweep.config import load_search_space
 from msann_sweep.report.comparison import comparison_rows, comparison_table, verdict
 from msann_sweep.report.live import LiveView, PlainView, share_of_target
+from msann_sweep.report.terms import Terms
 from msann_sweep.report.wording import cost_to_target, number, outcome, parameters
 from msann_sweep.sweep.record import SweepDirectory, TrialRecord
 from msann_sweep.training import Row
@@ -30,7 +31,7 @@ def sweep_of(**best: float) -> list[TrialRecord]:
 
 
 def test_the_rows_are_those_of_the_papers_tables() -> None:
-    final, cost, seconds, trial = comparison_rows(sweep_of(final_mse=0.02), 0.1)
+    final, cost, seconds, trial = comparison_rows(sweep_of(final_mse=0.02), Terms())
     assert final == ("Final MSE", "2.000e-02", "5.000e-01", "5.000e-01", "5.000e-01", "L=3")
     assert cost == ("Cost to 1/10 MSE", "2,000", "> 7,974, stopped", "80,000", "16,000", "L=3")
     assert seconds[1:3] == ("2.00", "> 1.00")
@@ -40,7 +41,7 @@ def test_the_rows_are_those_of_the_papers_tables() -> None:
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_table_is_legible_at_any_width(width: int) -> None:
     console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115 - rich keeps it
-    console.print(comparison_table(sweep_of(), 0.1))
+    console.print(comparison_table(sweep_of(), Terms()))
     text = console.export_text()
     assert "…" not in text
     for part in ("7,974", "80,000", "16,000"):
@@ -65,12 +66,36 @@ def test_the_table_is_legible_at_any_width(width: int) -> None:
 def test_the_verdict_is_said_of_measured_values_only(
     records: list[TrialRecord], sentence: str
 ) -> None:
-    assert sentence in verdict(records)
+    assert sentence in verdict(records, Terms())
 
 
 def test_a_sweep_without_results_has_a_table_that_says_so() -> None:
-    for row in comparison_rows([record("t0000", 2, status="failed")], 0.1):
+    for row in comparison_rows([record("t0000", 2, status="failed")], Terms()):
         assert set(row[1:5]) == {"N/A"}
+
+
+@pytest.mark.parametrize(
+    ("sections", "terms"),
+    [
+        ("task: {kind: mnist}", Terms("MSE", "1/10 MSE")),
+        ("network: {loss: binary_cross_entropy}", Terms("loss", "1/10 loss")),
+        ("stopping: {target: 0.2}", Terms("MSE", "0.2 of initial MSE")),
+        ("task: {kind: mnist_labels}", Terms("loss", "1/10 loss")),
+        (
+            "task: {kind: mnist_labels}\nstopping: {accuracy: 0.95}",
+            Terms("loss", "95.0% right", is_share=False),
+        ),
+    ],
+)
+def test_loss_and_target_are_called_what_they_are(
+    tmp_path: Path, sections: str, terms: Terms
+) -> None:
+    file = tmp_path / "space.yaml"
+    file.write_text(sections)
+    assert Terms.of(load_search_space(file)) == terms
+    rows = comparison_rows(sweep_of(), terms)
+    assert [row[0] for row in rows[:2]] == [f"Final {terms.loss}", f"Cost to {terms.target}"]
+    assert ("share of its own initial" in verdict(sweep_of(), terms)) == terms.is_share
 
 
 def test_wording() -> None:

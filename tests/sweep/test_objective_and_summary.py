@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msann_sweep.sweep.assignment import Assignment
 from msann_sweep.sweep.objective import objective
 from msann_sweep.sweep.record import TrialRecord
-from msann_sweep.sweep.stopping import RaceStopper
+from msann_sweep.sweep.stopping import Race
 from msann_sweep.sweep.summary import compare, rank_by_final_mse
 from msann_sweep.training import TrialResult
 
@@ -92,30 +92,22 @@ def test_comparison_without_trials() -> None:
 
 
 def report(cost: float, reached: float | None = None, role: str = "sample") -> dict[str, Any]:
-    return {
-        "id": f"{role} at {cost}",
-        "role": role,
-        "cost": cost,
-        "cost_to_tenth": reached,
-        "stop_reason": None,
-    }
+    return {"role": role, "cost": cost, "cost_to_tenth": reached}
 
 
 def test_the_race() -> None:
-    stopper = RaceStopper(race_factor=4.0)
-    assert not stopper("x", report(1e9))
-    assert not stopper("x", report(150.0, reached=100.0))
-    assert not stopper("x", report(400.0))
-    assert stopper("x", report(401.0))
-    assert not stopper("x", report(401.0, role="default"))
-    assert not stopper("x", report(401.0, role="tuned_default"))
-    assert not stopper("x", report(401.0, reached=390.0))
-    assert not stopper("x", {**report(401.0), "stop_reason": "budget_cost"})
-    assert not stopper("x", report(60.0, reached=50.0))
-    assert stopper("x", report(201.0))
-    assert stopper.stopped == {"sample at 401.0", "sample at 201.0"}
+    race = Race(race_factor=4.0)
+    assert not race.loses(report(1e9))
+    assert not race.loses(report(150.0, reached=100.0))
+    assert not race.loses(report(400.0))
+    assert race.loses(report(401.0))
+    assert not race.loses(report(401.0, role="default"))
+    assert not race.loses(report(401.0, role="tuned_default"))
+    assert not race.loses(report(401.0, reached=390.0))
+    assert not race.loses(report(60.0, reached=50.0))
+    assert race.loses(report(201.0))
 
 
 def test_a_race_that_goes_on_or_is_switched_off() -> None:
-    assert RaceStopper(4.0, best_cost=10.0)("x", report(41.0))
-    assert not RaceStopper(None, best_cost=10.0)("x", report(41.0))
+    assert Race(4.0, best_cost=10.0).loses(report(41.0))
+    assert not Race(None, best_cost=10.0).loses(report(41.0))

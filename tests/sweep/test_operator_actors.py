@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import ray
+import torch
 
-from msann_sweep.config import SweepConfig, load_search_space
+from msann_sweep.config import Network, OneObjectTask, SweepConfig, load_search_space
+from msann_sweep.errors import OperatorError
 from msann_sweep.operators import OperatorSet, build_operators, lineage, optimize_prolongation
 from msann_sweep.sweep.operator_actors import SharedOperators, map_on_builders
+from msann_sweep.sweep.operator_counters import OperatorWatch
 from msann_sweep.training.task import trial_operators
+from msann_sweep.training.transfer import DenseTransfer, transfer_to_finest
 
 FILE = """
 task: {kind: one_object, n: 6}
@@ -39,11 +46,23 @@ def sweep(tmp_path: Any) -> SweepConfig:
     return load_search_space(file, [f"storage={tmp_path}"])
 
 
+RANDOM = {"gamma": 1, "k": 1, "prolongation": "random"}
+
+
+def counted(shared: SharedOperators, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The counters as soon as they meet the condition: sets are built in the background."""
+    watch = OperatorWatch(shared, lambda _: None)
+    deadline = time.monotonic() + 120
+    while not condition(latest := watch.latest()):
+        assert time.monotonic() < deadline, latest
+        time.sleep(0.1)
+    return latest
+
+
 @ray.remote
 def fetch(shared: SharedOperators, sweep: SweepConfig, L: int) -> tuple[bool, float]:
     """In another process: whether the stored array is writable, and an entry of it."""
-    trial = sweep.trial({"L": L, "gamma": 1, "k": 1, "prolongation": "random"})
-    P = shared.fetch(trial).operators[0][0].matrix()
+    P = shared.fetch(sweep.trial({"L": L, **RANDOM})).operators[0][0].matrix()
     return bool(P.flags.writeable), float(P[3, 2])
 
 
@@ -57,10 +76,80 @@ def test_a_set_is_built_once_and_read_from_shared_memory(sweep: SweepConfig) -> 
     other = build_operators((64, 16, 8, 16, 64), 3, "random", 0)
     assert {writable for writable, _ in answers} == {False}
     assert {entry for _, entry in answers} == {other.operators[0][0].matrix()[3, 2]}
-    counters = shared.statistics()
-    assert counters["built"] == len(counters["keys"]) == 3
-    assert counters["served"] == 2 + 4
+    counters = counted(shared, lambda known: known["built"] == 3 and known["served"] == 4)
+    assert counters["loaded"] == counters["restarts"] == 0
+    assert counters["bytes"] > 2 * expected.size_bytes
     assert {expected.key, other.key} <= set(counters["keys"])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_plain_training_waits_for_no_operators(sweep: SweepConfig) -> None:
+    shared = SharedOperators(None)
+    operators = shared.fetch(sweep.trial({"L": 0}))
+    assert operators == build_operators(operators.layers, 0, "path")
+
+
+@ray.remote
+def where_tensors_lie(shared: SharedOperators, sweep: SweepConfig) -> tuple[str, int, list[float]]:
+    """The mapped file and the offset in it at which training's own dense P begins, and P."""
+    operators = shared.fetch(sweep.trial({"L": 2, **RANDOM}))
+    transfer = transfer_to_finest(operators, 2, torch.zeros(1))
+    assert isinstance(transfer, DenseTransfer)
+    assert not operators.composed[0, 2].flags.writeable
+    address = transfer.P[0].data_ptr()
+    assert address == transfer.P[2].data_ptr() == operators.composed[0, 2].ctypes.data
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, _, offset, _, _, *file = line.split()
+        begin, end = (int(bound, 16) for bound in span.split("-"))
+        if begin <= address < end:
+            return (
+                "".join(file),
+                address - begin + int(offset, 16),
+                transfer.P[0].flatten().tolist(),
+            )
+    raise AssertionError("the tensor lies in no mapping")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_processes_train_on_the_same_memory(sweep: SweepConfig) -> None:
+    """Read-only views of the object store's memory become tensors, and nothing is copied."""
+    # Ray sends along, instead of sharing it, what is smaller than 100 kB.
+    larger = {"task": OneObjectTask(n=9), "network": Network(layers=(512, 64, 512))}
+    sweep = sweep.model_copy(update=larger)
+    shared = SharedOperators.start(sweep)
+    places = ray.get([where_tensors_lie.remote(shared, sweep) for _ in range(2)])
+    assert places[0] == places[1]
+    assert "plasma" in places[0][0]
+    expected = build_operators((512, 64, 512), 2, "random", 0).to_finest(0, 2).matrix()
+    np.testing.assert_array_equal(places[0][2], expected.astype(np.float32).ravel())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_a_killed_registry_comes_back_and_loads_from_disk(sweep: SweepConfig) -> None:
+    shared = SharedOperators.start(sweep)
+    watch = OperatorWatch(shared, lambda _: None)
+    first = shared.fetch(sweep.trial({"L": 3, **RANDOM}))
+    counted(shared, lambda known: known["built"] == 3 and known["served"] == 1)
+    before = watch.latest()
+    os.kill(ray.get(shared.registry.__ray_call__.remote(lambda _: os.getpid())), signal.SIGKILL)
+    again = ray.get([fetch.remote(shared, sweep, L) for L in (2, 3)])
+    assert {entry for _, entry in again} == {first.operators[0][0].matrix()[3, 2]}
+    after = watch.latest()
+    assert (before["built"], before["restarts"]) == (3, 0)
+    assert (after["built"], after["restarts"], after["loaded"]) == (3, 1, 1)
+    assert after["keys"] == before["keys"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_what_a_builder_cannot_build_is_the_trials_error(sweep: SweepConfig) -> None:
+    trial = sweep.trial({"L": 3, "gamma": 1, "k": 1, "prolongation": "path"})
+    shared = SharedOperators.start(sweep)
+    with pytest.raises(OperatorError, match="powers of two"):
+        shared.fetch(trial.model_copy(update={"layers": (64, 15, 64)}))
 
 
 @pytest.mark.slow

@@ -29,29 +29,25 @@ def directory(tmp_path: Path) -> SweepDirectory:
 
 def test_trials_and_curves_come_back(directory: SweepDirectory) -> None:
     for trial_id in ("a", "b"):
-        directory.started(assignment(trial_id), f"run {trial_id}")
+        directory.started(assignment(trial_id))
     directory.add_rows("a", [row(0), row(16)])
-    directory.ended("a", result(params={"L": 2}))
+    directory.ended("a", result(params={"L": 2}), "10.0.0.1, process 7")
     trials = directory.trials()
     assert list(trials) == ["a", "b"]
     assert trials["a"].status == "finished"
     assert trials["a"].result == result(params={"L": 2})
     assert trials["b"].status == "running"
-    assert trials["b"].run_id == "run b"
+    assert trials["a"].worker == "10.0.0.1, process 7"
+    assert trials["a"].started_s is not None
+    assert trials["a"].ended_s is not None
+    assert trials["b"].ended_s is None
+    assert trials["a"].started_s <= trials["a"].ended_s
     assert directory.curve("a") == [row(0), row(16)]
     assert directory.curve("b") == []
 
 
-def test_a_trial_that_starts_again_begins_its_curve_anew(directory: SweepDirectory) -> None:
-    directory.started(assignment("a"), "first")
-    directory.add_rows("a", [row(0)])
-    directory.started(assignment("a"), "second")
-    assert directory.curve("a") == []
-    assert directory.trials()["a"].run_id == "second"
-
-
 def test_a_torn_last_line_is_passed_over_and_cut_off(directory: SweepDirectory) -> None:
-    directory.started(assignment("a"), None)
+    directory.started(assignment("a"))
     directory.add_rows("a", [row(0)])
     for name in ("trials.jsonl", "curves/a.jsonl"):
         with (directory.path / name).open("a") as file:
@@ -65,17 +61,31 @@ def test_a_torn_last_line_is_passed_over_and_cut_off(directory: SweepDirectory) 
 
 def test_the_resolved_file_comes_back(directory: SweepDirectory) -> None:
     assert directory.config().name == "sweep"
-    state = SweepState("sweep", "running", 1, "now")
+    state = SweepState("sweep", "running", "now")
     directory.write_state(state)
     assert directory.read_state() == state
 
 
 def test_sweeps_are_found_by_directory_or_name(directory: SweepDirectory, tmp_path: Path) -> None:
-    directory.write_state(SweepState("sweep", "running", 1, "now"))
+    directory.write_state(SweepState("sweep", "running", "now"))
     assert SweepDirectory.find(str(directory.path), Path("nowhere")).path == directory.path
     assert SweepDirectory.find("sweep", tmp_path).path == directory.path
     with pytest.raises(StorageError, match=r"'swept': no such sweep; known under .*: sweep$"):
         SweepDirectory.find("swept", tmp_path)
+
+
+def test_a_sweep_s_storage_is_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    created = SweepDirectory.create(SweepConfig(name="sweep", storage="runs"))
+    assert created.config().storage == "runs"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    found = SweepDirectory.find(str(tmp_path / "runs/sweep"), "runs")
+    assert found.config().storage == str(tmp_path / "runs")
+    (tmp_path / "runs").rename(tmp_path / "moved")
+    moved = SweepDirectory.find("sweep", tmp_path / "moved")
+    assert moved.config().storage == str(tmp_path / "moved")
+    assert SweepDirectory.find("sweep", f"file://{tmp_path}/moved").path == moved.path
 
 
 def test_a_name_that_is_taken(directory: SweepDirectory, tmp_path: Path) -> None:

@@ -2,118 +2,163 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
-from mlflow import MlflowClient
 
-from msann_sweep.config import SweepConfig, load_search_space
 from msann_sweep.errors import TrackingError
-from msann_sweep.sweep.assignment import Assignment
-from msann_sweep.sweep.tracking import Tracker, masked, tracking_uri
-from msann_sweep.training import Row, summarise
-
-DATA = {"name": "one_object", "digest": "abc", "source": "seed 1", "description": "one object"}
-ASSIGNMENT = Assignment("t0000", "t0000", "sample", 3, {"L": 2})
+from msann_sweep.sweep.tracking import Tracker
+from tests.sweep.tracked import Recorded, rows
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> SweepConfig:
-    file = tmp_path / "space.yaml"
-    file.write_text("task: {kind: one_object, n: 6}\nnetwork: {layers: [64, 8, 64]}")
-    return load_search_space(file, [f"storage={tmp_path}"])
+def test_a_trial_becomes_a_child_run_with_its_whole_curve(sweep: Recorded) -> None:
+    tracker = sweep.tracker()
+    sweep.trial(tracker, "t0000", rows(450))  # more than one batch
+    sweep.close(tracker)
+    assert tracker.lost is None
+    sweep.check_equal()
+    parent, run = (sweep.runs()[name] for name in ("sweep", "t0000"))
+    assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id == tracker.run_id
+    assert {name: run.data.params[name] for name in ("L", "gamma", "seed")} == {
+        "L": "2",
+        "gamma": "1",
+        "seed": "3",
+    }
+    assert "batch_size" not in run.data.params
+    assert parent.data.params["batch_size"] == "128"
+    assert run.info.run_name == "γ1 L2 k1 path exact lr 0.0005"
+    assert run.data.tags["stopped"] == "target"
+    assert {run.info.status, parent.info.status} == {"FINISHED"}
+    assert run.inputs.dataset_inputs[0].dataset.name == "one_object"
 
 
-def rows(count: int) -> list[Row]:
-    return [
-        Row(val_mse=1 / (i + 1), cost=i * 1.6, wall_s=i / 10, level=i % 2, steps_per_level=[i])
-        for i in range(count)
+def test_relative_time_is_seconds_of_training(sweep: Recorded) -> None:
+    tracker = sweep.tracker()
+    sweep.trial(tracker, "t0000", rows(30))
+    sweep.close(tracker)
+    run = sweep.runs()["t0000"]
+    history = sweep.client().get_metric_history(run.info.run_id, "val_mse")
+    assert [point.timestamp - run.info.start_time for point in history] == [
+        round(1000 * row["wall_s"]) for row in rows(30)
     ]
 
 
-def started(config: SweepConfig) -> Tracker:
-    tracker = Tracker.connect(config)
-    tracker.start_sweep(config, Path(config.storage) / "space.yaml", {"python": "3"}, DATA)
-    return tracker
-
-
-def result_of(curve: list[Row], **fields: Any) -> Any:
-    known = {"status": "finished", "stop_reason": "target", "message": None}
-    return summarise(curve, target=0.1, params={}, seed=3, **(known | fields))
-
-
-def test_a_trial_becomes_a_child_run_with_its_whole_curve(config: SweepConfig) -> None:
-    tracker = started(config)
-    run_id = tracker.start_trial(ASSIGNMENT, {"L": 2, "gamma": 1}, DATA)
-    assert run_id
-    curve = rows(450)  # more than one batch
-    for row in curve:
-        tracker.add_row(run_id, row)
-    result = result_of(curve)
-    tracker.end_trial(run_id, result)
-    tracker.end_sweep("finished", [])
-    client = MlflowClient(tracking_uri(config))
-    run = client.get_run(run_id)
-    assert run.data.tags["mlflow.parentRunId"] == tracker.run_id
-    assert run.data.params == {"L": "2", "gamma": "1", "seed": "3"}
-    assert run.data.metrics["cost_to_tenth"] == result.cost_to_tenth
-    assert run.info.status == "FINISHED"
-    history = client.get_metric_history(run_id, "val_mse")
-    assert [point.value for point in history] == [row["val_mse"] for row in curve]
-    assert [point.step for point in history] == [round(row["cost"]) for row in curve]
-    assert client.get_run(str(tracker.run_id)).info.status == "FINISHED"
-
-
-def test_a_failed_trial_has_its_reason_and_no_made_up_cost(config: SweepConfig) -> None:
-    tracker = started(config)
-    run_id = tracker.start_trial(ASSIGNMENT, {}, DATA)
-    assert run_id
-    result = result_of(rows(2), status="failed", stop_reason="non_finite", message="MSE nan")
-    tracker.end_trial(run_id, result)
-    run = MlflowClient(tracking_uri(config)).get_run(run_id)
-    assert run.info.status == "FAILED"
+def test_a_failed_trial_has_its_reason_and_no_made_up_cost(sweep: Recorded) -> None:
+    tracker = sweep.tracker()
+    sweep.start(tracker, "t0000")
+    sweep.advance(tracker, "t0000", rows(2))
+    sweep.end(tracker, "t0000", status="failed", stop_reason="non_finite", message="MSE nan")
+    sweep.close(tracker, "failed")
+    run = sweep.runs()["t0000"]
+    assert run.info.status == sweep.runs()["sweep"].info.status == "FAILED"
     assert run.data.tags["stopped"] == "non_finite"
     assert run.data.tags["message"] == "MSE nan"
     assert "cost_to_tenth" not in run.data.metrics
 
 
-def test_going_on_uses_the_same_parent_and_discards_the_cut_off_trial(config: SweepConfig) -> None:
-    first = started(config)
-    cut_off = first.start_trial(ASSIGNMENT, {}, DATA)
-    second = Tracker.connect(config)
-    second.continue_sweep(first.run_id)
-    second.discard_trial(cut_off)
-    again = second.start_trial(ASSIGNMENT, {}, DATA)
-    assert second.experiment_id == first.experiment_id
-    found = MlflowClient(tracking_uri(config)).search_runs([first.experiment_id])
-    assert {run.info.run_id for run in found} == {first.run_id, again}
+def test_a_cut_off_trial_goes_on_in_its_run(sweep: Recorded) -> None:
+    first = sweep.tracker()
+    sweep.start(first, "t0000")
+    sweep.advance(first, "t0000", rows(20)[:7])
+    sweep.close(first, "interrupted")
+    assert sweep.runs()["t0000"].info.status == "KILLED"
+    sweep.check_equal()
+    second = sweep.tracker()
+    sweep.advance(second, "t0000", rows(20)[7:])
+    sweep.end(second, "t0000")
+    sweep.close(second)
+    assert second.run_id == first.run_id
+    assert sweep.runs()["t0000"].info.status == "FINISHED"
+    sweep.check_equal()
 
 
-def test_a_server_that_does_not_answer_is_named_without_its_password(config: SweepConfig) -> None:
-    uri = "http://somebody:secret@127.0.0.1:9/"
-    tracking = config.tracking.model_copy(update={"uri": uri})
+def test_resuming_writes_what_mlflow_never_got(sweep: Recorded) -> None:
+    first = sweep.tracker()
+    sweep.start(first, "t0000")
+    sweep.advance(first, "t0000", rows(20)[:7])
+    sweep.close(first, "interrupted")
+    sweep.advance(None, "t0000", rows(20)[7:])
+    sweep.end(None, "t0000")
+    sweep.trial(None, "t0001", rows(30, start=2.0))
+    second = sweep.tracker()
+    sweep.close(second)
+    sweep.check_equal()
+
+
+def test_writing_all_of_it_again_changes_nothing(sweep: Recorded) -> None:
+    for _ in range(3):
+        tracker = sweep.tracker()
+        if not sweep.records:
+            sweep.trial(tracker, "default", rows(20), L=0)
+            sweep.trial(tracker, "t0000", rows(30))
+        sweep.close(tracker)
+        sweep.check_equal()
+        client, parent = sweep.client(), sweep.runs()["sweep"]
+        curve = client.get_metric_history(parent.info.run_id, "val_mse/best")
+        assert [point.value for point in curve] == [row["val_mse"] for row in rows(30)]
+        best = client.get_metric_history(parent.info.run_id, "best_cost_to_tenth")
+        assert [point.step for point in best] == [2]
+
+
+def test_a_run_deleted_in_mlflow_stays_deleted(sweep: Recorded) -> None:
+    first = sweep.tracker()
+    sweep.trial(first, "t0000", rows(20))
+    sweep.trial(first, "t0001", rows(20))
+    sweep.close(first)
+    sweep.client().delete_run(sweep.runs()["t0000"].info.run_id)
+    second = sweep.tracker()
+    sweep.close(second)
+    assert second.lost is None
+    assert sweep.runs().keys() == {"sweep", "t0001"}
+
+
+def test_what_a_person_sees_first(sweep: Recorded) -> None:
+    tracker = sweep.tracker()
+    sweep.trial(tracker, "default", rows(40), L=0)
+    sweep.trial(tracker, "t0000", rows(15))
+    sweep.trial(tracker, "t0001", rows(30, start=0.5), gamma=2)
+    sweep.close(tracker)
+    client, runs = sweep.client(), sweep.runs()
+    roles = {name: run.data.tags.get("role") for name, run in runs.items()}
+    assert roles == {"sweep": None, "default": "default", "t0000": "best", "t0001": "worst"}
+    parent = runs["sweep"]
+    text = parent.data.tags["mlflow.note.content"]
+    table = [line.replace("&emsp;", "").split() for line in text.splitlines()]
+    assert table[2][:4] == ["|", "**Best", "MsANN**", "|"]
+    assert table[4][:3] == ["|", "**Default**", "|"]
+    assert table[5] == ["|", "**Tuned", "default**", "|", "|", "|", "|", "none", "yet", "|", "|"]
+    assert parent.data.metrics["operators/built"] == 3
+    assert {"val_mse/best", "val_mse/worst", "val_mse/default"} <= parent.data.metrics.keys()
+    experiment = client.get_experiment(parent.info.experiment_id)
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_a_new_best_has_its_curve_beside_the_earlier_one(sweep: Recorded) -> None:
+    first = sweep.tracker()
+    sweep.trial(first, "t0000", rows(30))
+    sweep.close(first)
+    second = sweep.tracker()
+    better = [row | {"cost": row["cost"] / 2} for row in rows(20)]
+    sweep.trial(second, "t0001", better)  # type: ignore[arg-type]
+    sweep.close(second)
+    runs = sweep.runs()
+    assert runs["t0001"].data.tags["role"] == "best"
+    assert runs["t0000"].data.tags["role"] == "worst"
+    parent = runs["sweep"]
+    assert parent.data.tags["best"] == "t0001"
+    history = sweep.client().get_metric_history(parent.info.run_id, "val_mse/best_t0001")
+    assert [point.value for point in history] == [row["val_mse"] for row in better]
+    kept = sweep.client().get_metric_history(parent.info.run_id, "val_mse/best")
+    assert [point.value for point in kept] == [row["val_mse"] for row in rows(30)]
+
+
+def test_a_server_that_does_not_answer_is_named_without_its_password(
+    sweep: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(name, "")  # set from the URI, and as before after the test
+    tracking = sweep.config.tracking.model_copy(
+        update={"uri": "http://somebody:secret@127.0.0.1:9/"}
+    )
+    config = sweep.config.model_copy(update={"tracking": tracking})
     with pytest.raises(TrackingError, match=r"cannot reach http://somebody:\*\*\*@127") as caught:
-        Tracker.connect(config.model_copy(update={"tracking": tracking}))
+        Tracker.connect(config)
     assert "secret" not in str(caught.value)
-
-
-def test_a_store_lost_in_mid_sweep_does_not_end_it(config: SweepConfig) -> None:
-    tracker = started(config)
-    run_id = tracker.start_trial(ASSIGNMENT, {}, DATA)
-    MlflowClient(tracking_uri(config)).delete_run(str(run_id))
-    tracker.end_trial(run_id, result_of(rows(3)))
-    assert tracker.lost
-    assert tracker.start_trial(ASSIGNMENT, {}, DATA) is None
-
-
-@pytest.mark.parametrize(
-    ("uri", "shown"),
-    [
-        ("http://user:secret@host:5000", "http://user:***@host:5000"),
-        ("http://host:5000", "http://host:5000"),
-        ("sqlite:///runs/mlflow.db", "sqlite:///runs/mlflow.db"),
-    ],
-)
-def test_passwords_are_masked(uri: str, shown: str) -> None:
-    assert masked(uri) == shown

@@ -50,6 +50,5 @@ def test_peak_memory_of_a_trial(
     n: int, budget_cost: float, params: dict[str, object], most_mb: int
 ) -> None:
     command = [sys.executable, "-c", PROGRAM, str(n), str(budget_cost), repr(params)]
-    # The allocator's own luck adds up to a dozen megabytes in some processes: the least counts.
-    peaks = (int(subprocess.check_output(command, text=True)) for _ in range(5))
-    assert any(peak / 1e6 < most_mb for peak in peaks)
+    peaks = [int(subprocess.check_output(command, text=True)) for _ in range(2)]
+    assert max(peaks) / 1e6 < most_mb

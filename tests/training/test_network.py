@@ -136,5 +136,5 @@ def test_coarse_network_is_the_fine_one_on_aggregate_constant_functions(
     torch.testing.assert_close(fine.units[-1], outputs)
     torch.testing.assert_close(predict(theta, sizes, constant, form), outputs)
     for layer, (delta, expected) in enumerate(zip(fine.deltas, small.deltas, strict=True), start=1):
-        restricted = transfer.restrict_units(delta, layer, torch.empty_like(expected))
-        torch.testing.assert_close(restricted, expected)
+        gathered = transfer.gather_units(delta, layer, torch.empty_like(expected))
+        torch.testing.assert_close(gathered * transfer.unit_scales[layer], expected)

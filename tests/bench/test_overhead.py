@@ -1,0 +1,60 @@
+"""The benchmarks of the platform itself, at sizes that show only that they measure."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from msann_sweep.bench.overhead import measure_metadata
+
+
+def test_a_written_sweep_is_read_by_the_commands() -> None:
+    measured = measure_metadata(trials=20, evaluations=3)
+    assert measured["bytes"] > 20 * 200
+    for command in ("bare_command", "status", "results"):
+        assert measured[command]["wall_s"] > 0
+        # An interpreter at least, and by far no torch.
+        assert 5e6 < measured[command]["peak_bytes"] < 250e6
+
+
+def bench(*arguments: str) -> dict[str, Any]:
+    """In a process of its own: a benchmark starts and ends Ray, and asks for tokens."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "msann_sweep", "bench", *arguments],
+        capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    measured: dict[str, Any] = json.loads(answer.stdout)
+    return measured
+
+
+@pytest.mark.slow
+def test_what_a_sweep_takes_beyond_its_training() -> None:
+    measured = bench(
+        "overhead", "--part", "reuse", "--part", "trials", "--part", "driver",
+        "--trials", "2", "--trial-s", "0.3", "--report-s", "0.5",
+    )  # fmt: skip
+    trials, driver = measured["trials"], measured["driver"]
+    assert trials["training_s"] >= 2 * 0.3
+    assert trials["sweep_s"] * trials["workers"] == pytest.approx(
+        trials["ratio"] * trials["training_s"]
+    )
+    assert trials["ratio"] > 1
+    assert trials["launch_s"] > trials["sweep_s"]
+    assert 0 < driver["driver_cpu_share"] < 2
+    assert driver["results_per_s"] > 0
+    assert measured["reuse"]["fresh_s"] > 0
+    assert measured["reuse"]["reused_s"] > 0
+
+
+@pytest.mark.long
+def test_trials_per_hour_of_raylets() -> None:
+    measured = bench("scale", "--raylets", "1", "--trial-s", "0.3", "--trials", "3")
+    (row,) = measured["rows"]
+    assert row["raylets"] == 1
+    assert row["efficiency"] == pytest.approx(row["trials_per_hour"] * 0.3 / 3600)
+    assert 0 < row["efficiency"] < 1.5
