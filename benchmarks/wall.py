@@ -2,8 +2,8 @@
 
     python benchmarks/wall.py [TASK ...]      # e.g. one_object-12 mnist; all of them: about an hour
 
-Every task's measurement is kept in benchmarks/results/, and the README's table is rewritten from
-all that are kept.
+Every task's measurement is kept in benchmarks/results/, and the README's table and figure are
+made again from all that are kept.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from typing import Any
 
 from msann_sweep.bench.wall import measure_wall, wall_task
 from msann_sweep.report.wall import HEADINGS, wall_rows
+from msann_sweep.report.wall_figure import draw_wall
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results"
+FIGURE = ROOT / "docs/images/wall.png"
 BEGIN, END = "<!-- benchmarks/wall.py -->", "<!-- end -->"
 TASKS: dict[str, tuple[str, int]] = {
     "one_object-10": ("one_object", 10),
@@ -65,11 +67,12 @@ def table(measured: list[dict[str, Any]]) -> str:
 
 
 def rewrite_readme() -> None:
-    """Put the table between its marks."""
+    """Put the table between its marks, and draw the figure above it."""
     readme = ROOT / "README.md"
     before, _, rest = readme.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     readme.write_text(f"{before}{BEGIN}\n{table(kept())}\n{END}{after}")
+    draw_wall(kept(), FIGURE)
 
 
 def main(names: list[str]) -> None:
