@@ -175,9 +175,10 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
         known = {name: result[name] for name in ROW_FIELDS if name in result}
         row: Row = known  # type: ignore[assignment]  # exactly Row's fields
         row["wall_s"] += self.lag_s.get(trial_id, 0.0)
+        self.directory.add_rows(trial_id, [row])
+        # Only now, so that MLflow never gets what a crash would have trained, and timed, again.
         curve.append(row)
         _count_crashes(trial, 0)
-        self.directory.add_rows(trial_id, [row])
         self.tracker.sync_trial(record, curve)
         self.view.trial_advanced(record, curve)
 

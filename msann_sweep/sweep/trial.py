@@ -6,6 +6,7 @@ import io
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ class MsannTrial(tune.Trainable):
     the last ones before a crash were never told. ``config["attempt"]`` counts the crashes without
     a new evaluation, each followed by a longer pause. What cannot be written does not end the
     trial; ``storage_fault`` tells the driver.
+
+    Nothing of an assignment is begun before its first step: Tune may have a process started for a
+    trial and then give that trial to another one that has become free.
     """
 
     def setup(  # type: ignore[override]  # tune.with_parameters supplies the rest
@@ -53,50 +57,56 @@ class MsannTrial(tune.Trainable):
         self.data = data
         self.weights_path = weights_path
         self.checkpoints_path = checkpoints_path
-        self._begin(config)
+        self._assign(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next assignment in the same process."""
         self._leave()
-        self._begin(new_config)
+        self._assign(new_config)
         return True
 
     def cleanup(self) -> None:
         """Called when the process ends."""
         self._leave()
 
-    def _begin(self, config: dict[str, Any]) -> None:
+    def _assign(self, config: dict[str, Any]) -> None:
+        self.assignment = config
+        self.trainer: Trainer | None = None
+        self.storage_fault: str | None = None
+        self.evaluation = -1
+        self.left = False
+
+    def _begin(self) -> Trainer:
+        config = self.assignment
         if config.get("attempt"):
             time.sleep(BACK_OFF_S * 2 ** (config["attempt"] - 1))
-        self.assignment = config
-        self.storage_fault: str | None = None
-        self.left = False
         trial = self.sweep.trial(config["params"], config["seed"])
         torch.set_num_threads(trial.threads)
-        self.trainer = Trainer(trial, operators=self.operators.fetch(trial), data=self.data)
+        trainer = Trainer(trial, operators=self.operators.fetch(trial), data=self.data)
         self.checkpoint = CheckpointFile(self.checkpoints_path / f"{config['id']}.ckpt")
-        self._take_up()
-        self.evaluation = -1
-        known = list(self.trainer.curve)
-        self.rows: Iterator[Row] = chain(known, self.trainer.rows(self._save_if_due))
+        self._take_up(trainer)
+        known = list(trainer.curve)
+        self.rows: Iterator[Row] = chain(known, trainer.rows(partial(self._save_if_due, trainer)))
+        return trainer
 
-    def _take_up(self) -> None:
+    def _take_up(self, trainer: Trainer) -> None:
         """Go on from the checkpoint if there is one that can be used; begin anew if not."""
         if self.checkpoint.exists():
             try:
-                self.trainer.load_state_dict(self.checkpoint.load())
+                trainer.load_state_dict(self.checkpoint.load())
             except CheckpointError:
                 self.checkpoint.remove()
 
-    def _save_if_due(self) -> None:
+    def _save_if_due(self, trainer: Trainer) -> None:
         try:
-            self.checkpoint.save_if_due(self.trainer.state_dict)
+            self.checkpoint.save_if_due(trainer.state_dict)
         except CheckpointError as error:
             self.storage_fault = str(error)
 
     def save_state(self) -> None:
         """Keep the trial's state now: the sweep is about to be interrupted."""
-        self.checkpoint.save(self.trainer.state_dict())
+        if self.trainer is not None:
+            self.checkpoint.save(self.trainer.state_dict())
 
     def train_buffered(self, *limits: float) -> list[dict[str, Any]]:
         """The results of the next seconds at once: the driver is not bothered with each.
@@ -111,6 +121,8 @@ class MsannTrial(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Train to the next evaluation; ``done`` when the trial has ended by itself."""
+        if self.trainer is None:
+            self.trainer = self._begin()
         trainer = self.trainer
         row = next(self.rows, None)
         if row is not None:
@@ -150,7 +162,7 @@ class MsannTrial(tune.Trainable):
 
         Once only: the driver deletes those of ended trials that nothing compares.
         """
-        if self.left:
+        if self.trainer is None or self.left:
             return
         file = self.weights_path / f"{self.assignment['id']}.pt"
         fresh = file.with_suffix(f".{os.getpid()}")

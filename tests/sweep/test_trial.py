@@ -27,7 +27,11 @@ PARAMS = {"L": 2, "gamma": 2, "k": 2, "learning_rate": 0.01}
 class Operators:
     """Operators built here, in place of the actors'."""
 
+    def __init__(self) -> None:
+        self.served = 0
+
     def fetch(self, trial: TrialConfig) -> OperatorSet:
+        self.served += 1
         return trial_operators(trial, None)
 
 
@@ -96,8 +100,24 @@ def test_weights_that_the_driver_deletes_stay_deleted(sweep: SweepConfig, tmp_pa
     file.unlink()
     trial.reset_config(asdict(Assignment("t0001", "t0001", "sample", 1, PARAMS)))
     assert not file.exists()
+    trial.step()
     trial.cleanup()
     assert [file.name for file in (tmp_path / "weights").iterdir()] == ["t0001.pt"]
+
+
+def test_a_process_that_loses_its_trial_before_a_step_leaves_nothing_of_it(
+    sweep: SweepConfig, tmp_path: Path
+) -> None:
+    """Tune gives the trial to a process that became free while this one was being started."""
+    superseded = begin(sweep, tmp_path)
+    results = rest(begin(sweep, tmp_path))
+    weights = (tmp_path / "weights/t0000.pt").read_bytes()
+    superseded.save_state()
+    superseded.cleanup()
+    assert results[-1]["done"]
+    assert superseded.operators.served == 0  # type: ignore[attr-defined]  # a stand-in
+    assert (tmp_path / "weights/t0000.pt").read_bytes() == weights
+    assert not list((tmp_path / "checkpoints").iterdir())
 
 
 def test_one_that_had_ended_ends_again_the_same(sweep: SweepConfig, tmp_path: Path) -> None:
@@ -116,15 +136,17 @@ def test_a_damaged_checkpoint_is_as_none(sweep: SweepConfig, tmp_path: Path, dam
 
 def test_a_disk_that_fails_is_told_and_ends_no_trial(sweep: SweepConfig, tmp_path: Path) -> None:
     trial = begin(sweep, tmp_path)
+    results = [trial.step()]
+    assert trial.trainer
     trial.checkpoint.interval_s = 0.0
-    trial.checkpoint.save(trial.trainer.state_dict())
+    trial.save_state()
     for file in (tmp_path / "checkpoints").iterdir():
         file.unlink()
     (tmp_path / "checkpoints").rmdir()
-    results = rest(trial)
+    results += rest(trial)
     assert results[0]["storage_fault"] is None
     assert results[-1]["stop_reason"] == "budget_cost"
     trial.checkpoint._due_s = 0.0
-    trial._save_if_due()
+    trial._save_if_due(trial.trainer)
     assert "cannot write" in str(trial.storage_fault)
     assert begin(sweep, tmp_path).step()["evaluation"] == 0
