@@ -76,6 +76,7 @@ class Corrected(Trainer):
             coarser = new_parameters(sizes[each + 1], gradient)
             stepper.transfers[each].restrict(gradient, coarser)
             gradient = coarser
+        stepper.begin_step()
         for group in stepper.optimizers[level].groups:
             stepper.optimizers[level].step(gradient[group.where], group)
         stepper.networks[level].parameters.add_(gradient)

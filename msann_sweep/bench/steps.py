@@ -12,6 +12,7 @@ from torch import Tensor
 from msann_sweep.bench.plain import plain_network, plain_optimizers, plain_step
 from msann_sweep.operators import OperatorSet, build_operators
 from msann_sweep.training.cost import parameter_count
+from msann_sweep.training.cuda_graphs import Step, fastest_step
 from msann_sweep.training.network import new_parameters
 from msann_sweep.training.optimizer import OPTIMIZERS
 from msann_sweep.training.single import threads
@@ -44,8 +45,9 @@ def measure_steps(
             ("plain", 0): _plain_step(layers, batch_size, device)
         }
         for name, stepper in steppers.items():
+            step = fastest_step(stepper)
             for level in range(L + 1):
-                runs[name, level] = _level_step(stepper, level, batch_size)
+                runs[name, level] = _level_step(stepper, step, level, batch_size)
         least = _least_seconds(runs, torch.cuda.synchronize if device == "cuda" else None)
     return {
         "plain_fine_s": least["plain", 0],
@@ -90,17 +92,17 @@ def _plain_step(layers: Sequence[int], batch_size: int, device: str) -> Callable
     return lambda: step(x, x)
 
 
-def _level_step(stepper: Stepper, level: int, batch_size: int) -> Callable[[], None]:
+def _level_step(stepper: Stepper, step: Step, level: int, batch_size: int) -> Callable[[], None]:
     stepper.move_to(level)
     x = _examples(batch_size, stepper.resolution()).to(stepper.theta.device)
     stepper.move_to(0)
 
-    def step() -> None:
+    def step_there() -> None:
         if stepper.level != level:
             stepper.move_to(level)
-        stepper.step(x, x)
+        step(x, x)
 
-    return step
+    return step_there
 
 
 def _stepper(name: str, operators: OperatorSet, batch_size: int, device: str) -> Stepper:

@@ -43,8 +43,13 @@ class Optimizer(ABC):
 
     def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:
         self.learning_rate = learning_rate
+        self.steps = 0
         self.groups = parameter_groups(sizes, self.WHOLE_LAYERS)
         self.scratch = like.new_empty(max(group.size for group in self.groups))
+
+    def begin_step(self) -> None:
+        """Count a step; before the first of its groups, and apart from what a GPU can replay."""
+        self.steps += 1
 
     @abstractmethod
     def step(self, gradient: Tensor, group: Group) -> None:
@@ -104,29 +109,32 @@ class Adam(Optimizer):
         super().__init__(sizes, learning_rate, like)
         self.mean = untouched_zeros(parameter_count(sizes), like)
         self.mean_square = untouched_zeros(parameter_count(sizes), like)
-        self.steps = 0
+        self.factors = like.new_empty(2)
+
+    def begin_step(self) -> None:
+        super().begin_step()
+        _set_adam_factors(self.factors, self.steps, self.learning_rate)
 
     def step(self, gradient: Tensor, group: Group) -> None:
-        self.steps += group.where.start == 0
         mean, mean_square = self.mean[group.where], self.mean_square[group.where]
-        scratch = self.scratch[: group.size]
-        _adam_update(gradient, mean, mean_square, self.steps, self.learning_rate, scratch)
+        _adam_update(gradient, mean, mean_square, self.factors, self.scratch[: group.size])
+
+
+def _set_adam_factors(factors: Tensor, steps: int, learning_rate: float) -> None:
+    """Set what Adam's rule takes from the number of steps, (2,), without waiting for a GPU."""
+    factors[0].fill_((1 - 0.999**steps) ** 0.5)
+    factors[1].fill_(-learning_rate / (1 - 0.9**steps))
 
 
 def _adam_update(
-    gradient: Tensor,
-    mean: Tensor,
-    mean_square: Tensor,
-    steps: int,
-    learning_rate: float,
-    scratch: Tensor,
+    gradient: Tensor, mean: Tensor, mean_square: Tensor, factors: Tensor, scratch: Tensor
 ) -> None:
-    """Adam's rule on slots and scratch of the gradient's shape; ``steps`` include this one."""
+    """Adam's rule on slots and scratch of the gradient's shape, with the factors of the step."""
     mean.lerp_(gradient, 0.1)
     mean_square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-    torch.sqrt(mean_square, out=scratch).div_((1 - 0.999**steps) ** 0.5).add_(1e-8)
+    torch.sqrt(mean_square, out=scratch).div_(factors[0]).add_(1e-8)
     torch.div(mean, scratch, out=gradient)
-    gradient.mul_(-learning_rate / (1 - 0.9**steps))
+    gradient.mul_(factors[1])
 
 
 class Muon(Optimizer):
@@ -148,12 +156,15 @@ class Muon(Optimizer):
         self.momentum = untouched_zeros(parameter_count(sizes), like)
         self.bias_mean = like.new_zeros(len(sizes) - 1, max(sizes[1:]))
         self.bias_mean_square = torch.zeros_like(self.bias_mean)
-        self.steps = 0
+        self.factors = like.new_empty(2)
         smaller = max(min(pair) for pair in itertools.pairwise(sizes))
         self.grams = like.new_empty(2, smaller * smaller)
 
+    def begin_step(self) -> None:
+        super().begin_step()
+        _set_adam_factors(self.factors, self.steps, self.BIAS_RATE * self.learning_rate)
+
     def step(self, gradient: Tensor, group: Group) -> None:
-        self.steps += group.where.start == 0
         matrix, bias = group.pieces
         n_in, n_out = self.sizes[matrix.layer : matrix.layer + 2]
         W, b = gradient[matrix.where].view(n_in, n_out), gradient[bias.where]
@@ -164,8 +175,7 @@ class Muon(Optimizer):
         W.mul_(-self.learning_rate * max(1, n_out / n_in) ** 0.5)
         mean = self.bias_mean[matrix.layer, :n_out]
         mean_square = self.bias_mean_square[matrix.layer, :n_out]
-        rate = self.BIAS_RATE * self.learning_rate
-        _adam_update(b, mean, mean_square, self.steps, rate, self.scratch[:n_out])
+        _adam_update(b, mean, mean_square, self.factors, self.scratch[:n_out])
 
     def _orthogonalize(self, W: Tensor, spare: Tensor) -> None:
         """Replace W by about U Vᵀ of its singular value decomposition U S Vᵀ, in place."""

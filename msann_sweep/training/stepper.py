@@ -67,9 +67,19 @@ class Stepper(ABC):
     def resolution(self) -> int:
         """Pixels per example that :meth:`step` wants at the present level."""
 
-    @abstractmethod
     def step(self, inputs: Tensor, targets: Tensor) -> None:
         """One smoothing step on a batch of aggregate means, shape (B, resolution())."""
+        self.begin_step()
+        self.smooth(inputs, targets)
+
+    def begin_step(self) -> None:
+        """Count the step in the optimisers of the levels that it trains."""
+        for level in self.trained_levels():
+            self.optimizers[level].begin_step()
+
+    @abstractmethod
+    def smooth(self, inputs: Tensor, targets: Tensor) -> None:
+        """The rest of :meth:`step`: at one level the same operations on the same tensors."""
 
     @abstractmethod
     def loss(self, inputs: Tensor, targets: Tensor) -> float:
@@ -128,7 +138,7 @@ class ExactStepper(Stepper):
     def resolution(self) -> int:
         return self.sizes[0][0]
 
-    def step(self, inputs: Tensor, targets: Tensor) -> None:
+    def smooth(self, inputs: Tensor, targets: Tensor) -> None:
         self.finest.propagate(inputs, targets)
         if self.level == 0:
             self._update(self.finest, self.optimizers[0], inputs)
@@ -168,7 +178,7 @@ class SimultaneousStepper(ExactStepper):
     def trained_levels(self) -> Sequence[int]:
         return range(len(self.sizes))
 
-    def step(self, inputs: Tensor, targets: Tensor) -> None:
+    def smooth(self, inputs: Tensor, targets: Tensor) -> None:
         self.finest.propagate(inputs, targets)
         for level in self.updates:
             self._find_update(level, inputs)
@@ -228,7 +238,7 @@ class GalerkinStepper(Stepper):
     def resolution(self) -> int:
         return self.sizes[self.level][0]
 
-    def step(self, inputs: Tensor, targets: Tensor) -> None:
+    def smooth(self, inputs: Tensor, targets: Tensor) -> None:
         network = self.networks[self.level]
         network.propagate(inputs, targets)
         self._update(network, self.optimizers[self.level], inputs)

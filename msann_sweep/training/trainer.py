@@ -17,6 +17,7 @@ from msann_sweep.data import ImageSet
 from msann_sweep.errors import CheckpointError, ResourceError
 from msann_sweep.operators import OperatorSet
 from msann_sweep.training.cost import CostMeter
+from msann_sweep.training.cuda_graphs import fastest_step
 from msann_sweep.training.initialise import initial_theta
 from msann_sweep.training.network import Form, Layer, apply_hidden, apply_last, total_loss
 from msann_sweep.training.optimizer import OPTIMIZERS
@@ -59,6 +60,7 @@ class Trainer:
         self.batches = torch.Generator(config.device).manual_seed(int(batch_seed))
         theta = initial_theta(self.operators, config.coarse_init, generator, like)
         self.stepper = self._new_stepper(theta)
+        self._step = fastest_step(self.stepper)
         self.feed = open_feed(config.task, data, self._pixel_order(), config.device)
         self.meter = CostMeter(self.operators.sizes, config.batch_size)
         self.curve: list[Row] = []
@@ -133,7 +135,7 @@ class Trainer:
             self.config.batch_size, self.batches, self.stepper.resolution()
         )
         dtype = self.stepper.theta.dtype
-        self.stepper.step(inputs.to(dtype), targets.to(dtype))
+        self._step(inputs.to(dtype), targets.to(dtype))
         for level in self.stepper.trained_levels():
             self.meter.count(level)
 

@@ -15,6 +15,7 @@ GRADIENTS = torch.randn(30, 50, dtype=torch.float64, generator=torch.Generator()
 
 
 def step(optimizer: Optimizer, gradient: Tensor) -> None:
+    optimizer.begin_step()
     for group in optimizer.groups:
         optimizer.step(gradient[group.where], group)
 
