@@ -16,6 +16,9 @@ from torch import Tensor
 from msann_sweep.operators import OperatorSet
 from msann_sweep.training.network import Layer, parameter_views
 
+# Rows of few units are added faster when repeated first: at L = 6 in a quarter of the time.
+REPEATED_FROM = 8
+
 
 class Transfer(ABC):
     """Maps between a finer and a coarser level with the given layer sizes."""
@@ -86,7 +89,11 @@ class FoldTransfer(Transfer):
         return float((s_in * s_out) ** -0.5)
 
     def _add_weight(self, W: Tensor, V: Tensor, j: int) -> None:
-        self._folded(W, j).add_(V.unsqueeze(1), alpha=self._scale(j))
+        s_in, s_out = self.aggregate_sizes[j : j + 2]
+        if s_out < REPEATED_FROM:
+            self._folded(W, j).add_(V.unsqueeze(1), alpha=self._scale(j))
+        else:
+            W.view(s_in, -1).add_(V.repeat(1, s_out).flatten(), alpha=self._scale(j))
 
     def _add_bias(self, b: Tensor, c: Tensor, j: int) -> None:
         s = self.aggregate_sizes[j + 1]
