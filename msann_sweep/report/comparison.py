@@ -16,7 +16,12 @@ from msann_sweep.report.wording import (
     sample_seconds,
 )
 from msann_sweep.sweep.record import TrialRecord
-from msann_sweep.sweep.sample import Difference, Sample, difference
+from msann_sweep.sweep.sample import (
+    Difference,
+    Sample,
+    difference_in_cost,
+    difference_in_seconds,
+)
 from msann_sweep.sweep.summary import (
     SampleComparison,
     compare,
@@ -64,13 +69,13 @@ def verdict(records: Collection[TrialRecord], terms: Terms) -> str:
         )
     if plain.n_missing == len(plain.records):
         return f"MsANN reached the target, the {name} did not within its budget."
-    found = difference(best, plain)
-    assert found.ratio is not None
-    wall_ratio = plain.wall_to_tenth_s.mean / max(best.wall_to_tenth_s.mean, 1e-9)
-    bound = " at least" if found.at_least else ""
+    cost, seconds = difference_in_cost(best, plain), difference_in_seconds(best, plain)
+    assert cost.ratio is not None
+    assert seconds.ratio is not None
+    bound = " at least" if cost.at_least else ""
     return (
-        f"Against the {name} the best MsANN trial needs{bound} {_times(found.ratio, 'cost')} and "
-        f"{_times(wall_ratio, 'time')}; {_noise(found)}." + _shares(best, plain, terms)
+        f"Against the {name} the best MsANN trial needs{bound} {_times(cost.ratio, 'cost')} and "
+        f"{_times(seconds.ratio, 'time')}; {_noise(cost, seconds)}." + _shares(best, plain, terms)
     )
 
 
@@ -84,17 +89,21 @@ def _shares(best: Sample, plain: Sample, terms: Terms) -> str:
     )
 
 
-def _noise(found: Difference) -> str:
-    """Whether the difference in cost exceeds what other seeds would change."""
-    if found.unknown:
-        return found.unknown
+def _noise(cost: Difference, seconds: Difference) -> str:
+    """Whether the differences exceed what other seeds would change."""
+    if cost.unknown:
+        return cost.unknown
+    told = [
+        f"{name} {'exceeds' if found.exceeds_noise else 'does not exceed'} it ({_interval(found)})"
+        for name, found in (("the difference in cost", cost), ("that in time", seconds))
+    ]
+    return f"as to the noise between seeds (95 % intervals of the ratios), {', '.join(told)}"
+
+
+def _interval(found: Difference) -> str:
     assert found.low is not None
     assert found.high is not None
-    verb = "exceeds" if found.exceeds_noise else "does not exceed"
-    return (
-        f"the difference in cost {verb} the noise between seeds (95 % interval of the ratio: "
-        f"{number(found.low, 3)} to {number(found.high, 3)})"
-    )
+    return f"{number(found.low, 3)} to {number(found.high, 3)}"
 
 
 def _initial_mse(sample: Sample) -> str:

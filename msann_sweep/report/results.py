@@ -23,7 +23,7 @@ from msann_sweep.report.wording import (
     seconds_to_target,
 )
 from msann_sweep.sweep.record import SweepDirectory, TrialRecord
-from msann_sweep.sweep.sample import difference, samples_of
+from msann_sweep.sweep.sample import difference_in_cost, difference_in_seconds, samples_of
 from msann_sweep.sweep.summary import compare, compare_samples, pareto_front
 
 
@@ -42,12 +42,14 @@ def results_json(directory: SweepDirectory) -> dict[str, Any]:
 def samples_json(records: Collection[TrialRecord]) -> dict[str, Any]:
     """Statistics over seeds: every sample, and how the best differs from plain training."""
     compared = compare_samples(records)
-    found = None
+    cost = seconds = None
     if compared.best and compared.plain:
-        found = asdict(difference(compared.best, compared.plain))
+        cost = asdict(difference_in_cost(compared.best, compared.plain))
+        seconds = asdict(difference_in_seconds(compared.best, compared.plain))
     return {
         "samples": [sample.to_json() for sample in samples_of(records)],
-        "best_against_default": found,
+        "best_against_default": cost,
+        "best_against_default_in_seconds": seconds,
         "pareto_front": [sample.name for sample in pareto_front(records)],
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -70,16 +70,12 @@ class Sample:
     @cached_property
     def cost_to_tenth(self) -> Estimate:
         """Cost to the target, in finest-level training examples."""
-        costs = [r.cost if r.cost_to_tenth is None else r.cost_to_tenth for r in self.results]
-        return Estimate.of(costs, at_least=self.n_missing > 0)
+        return Estimate.of([_cost(each) for each in self.results], at_least=self.n_missing > 0)
 
     @cached_property
     def wall_to_tenth_s(self) -> Estimate:
         """Seconds of training to the target."""
-        seconds = [
-            r.wall_s if r.wall_to_tenth_s is None else r.wall_to_tenth_s for r in self.results
-        ]
-        return Estimate.of(seconds, at_least=self.n_missing > 0)
+        return Estimate.of([_seconds(each) for each in self.results], at_least=self.n_missing > 0)
 
     @cached_property
     def final_mse(self) -> Estimate:
@@ -112,6 +108,16 @@ class Sample:
         }
 
 
+def _cost(result: TrialResult) -> float:
+    """Cost to the target, or where it was not reached, in all."""
+    return result.cost if result.cost_to_tenth is None else result.cost_to_tenth
+
+
+def _seconds(result: TrialResult) -> float:
+    """Seconds of training to the target, or where it was not reached, in all."""
+    return result.wall_s if result.wall_to_tenth_s is None else result.wall_to_tenth_s
+
+
 def samples_of(records: Iterable[TrialRecord]) -> list[Sample]:
     """The samples of which no trial is running or has failed, in the order of their start."""
     by_name: dict[str, list[TrialRecord]] = {}
@@ -142,9 +148,9 @@ def _is_known(record: TrialRecord) -> bool:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much less the first of two samples costs to the target than the second.
+    """How much less of something the first of two samples needs to the target than the second.
 
-    ``ratio`` is the second's geometric mean cost over the first's, ``low`` and ``high`` bound it
+    ``ratio`` is the second's geometric mean over the first's, ``low`` and ``high`` bound it
     with 95 % confidence (Welch's t-test of the logarithms), ``exceeds_noise`` says whether that
     interval leaves out 1. They are None where ``unknown`` says why it cannot be told;
     where ``at_least``, some seeds of the second never arrived, and the ratio is a lower bound.
@@ -158,11 +164,25 @@ class Difference:
     unknown: str | None = None
 
 
-def difference(first: Sample, second: Sample) -> Difference:
+def difference_in_cost(first: Sample, second: Sample) -> Difference:
     """Compare two samples' costs to the target."""
+    return _difference(first, second, _cost)
+
+
+def difference_in_seconds(first: Sample, second: Sample) -> Difference:
+    """Compare two samples' seconds of training to the target."""
+    return _difference(first, second, _seconds)
+
+
+def _difference(
+    first: Sample, second: Sample, needed: Callable[[TrialResult], float]
+) -> Difference:
+    """Compare what every trial needed to the target, or at least has used where it stopped."""
     if first.n_missing:
         return Difference(unknown=f"{first.name} did not reach the target with every seed")
-    logs = [_log_costs(first), _log_costs(second)]
+    logs = [
+        [math.log(max(needed(result), 1e-6)) for result in each.results] for each in (first, second)
+    ]
     gap = statistics.fmean(logs[1]) - statistics.fmean(logs[0])
     ratio, at_least = math.exp(gap), second.n_missing > 0
     if min(map(len, logs)) < 2:
@@ -176,11 +196,6 @@ def difference(first: Sample, second: Sample) -> Difference:
         high=math.exp(gap + half_width),
         exceeds_noise=abs(gap) > half_width,
     )
-
-
-def _log_costs(sample: Sample) -> list[float]:
-    costs = (r.cost if r.cost_to_tenth is None else r.cost_to_tenth for r in sample.results)
-    return [math.log(max(cost, 1e-6)) for cost in costs]
 
 
 def _half_width(first: Sequence[float], second: Sequence[float]) -> float:

@@ -12,7 +12,13 @@ from scipy import stats
 
 from msann_sweep.sweep.assignment import Assignment
 from msann_sweep.sweep.record import TrialRecord
-from msann_sweep.sweep.sample import Estimate, Sample, difference, samples_of
+from msann_sweep.sweep.sample import (
+    Estimate,
+    Sample,
+    difference_in_cost,
+    difference_in_seconds,
+    samples_of,
+)
 from msann_sweep.sweep.standings import Standings
 from msann_sweep.sweep.summary import compare, compare_samples, pareto_front
 from tests.sweep.test_objective_and_summary import result
@@ -69,7 +75,7 @@ def test_a_seed_that_was_stopped_makes_the_mean_a_lower_bound(
 @settings(deadline=None, derandomize=True)
 @given(COSTS, COSTS)
 def test_the_noise_is_judged_by_welchs_test(first: list[float], second: list[float]) -> None:
-    found = difference(sample([*first]), sample([*second]))
+    found = difference_in_cost(sample([*first]), sample([*second]))
     logs = [[math.log(cost) for cost in costs] for costs in (first, second)]
     reference = stats.ttest_ind(logs[1], logs[0], equal_var=False)
     interval = reference.confidence_interval(0.95)
@@ -84,19 +90,27 @@ def test_the_noise_is_judged_by_welchs_test(first: list[float], second: list[flo
 
 
 def test_seeds_that_all_agree_leave_no_noise() -> None:
-    assert difference(sample([100.0] * 2), sample([101.0] * 3)).exceeds_noise
-    assert not difference(sample([100.0] * 2), sample([100.0] * 3)).exceeds_noise
+    assert difference_in_cost(sample([100.0] * 2), sample([101.0] * 3)).exceeds_noise
+    assert not difference_in_cost(sample([100.0] * 2), sample([100.0] * 3)).exceeds_noise
+
+
+def test_seconds_are_judged_as_costs_are() -> None:
+    """Here every trial takes a hundredth of its cost in seconds."""
+    samples = sample([100.0, 110.0]), sample([1000.0, 900.0])
+    cost, seconds = difference_in_cost(*samples), difference_in_seconds(*samples)
+    assert seconds.exceeds_noise
+    assert (seconds.ratio, seconds.low) == pytest.approx((cost.ratio, cost.low))
 
 
 def test_what_the_noise_cannot_be_told_of() -> None:
-    alone = difference(sample([100.0]), sample([800.0]))
+    alone = difference_in_cost(sample([100.0]), sample([800.0]))
     assert alone.ratio == pytest.approx(8)
     assert alone.exceeds_noise is None
     assert "one seed" in (alone.unknown or "")
-    missed = difference(sample([100.0, None]), sample([800.0, 700.0]))
+    missed = difference_in_cost(sample([100.0, None]), sample([800.0, 700.0]))
     assert missed.ratio is None
     assert "every seed" in (missed.unknown or "")
-    bound = difference(sample([100.0, 110.0]), sample([None, 800.0], cost=900.0))
+    bound = difference_in_cost(sample([100.0, 110.0]), sample([None, 800.0], cost=900.0))
     assert bound.at_least
     assert bound.exceeds_noise
 

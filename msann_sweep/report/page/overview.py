@@ -10,7 +10,7 @@ from msann_sweep.report.comparison import COLUMNS, comparison_rows, verdict
 from msann_sweep.report.page.section import Context, Section, files, note, paragraph, table
 from msann_sweep.report.terms import Terms
 from msann_sweep.report.wording import number, outcome, sample_cost
-from msann_sweep.sweep.sample import Estimate, Sample, difference
+from msann_sweep.sweep.sample import Estimate, Sample, difference_in_cost, difference_in_seconds
 from msann_sweep.sweep.summary import SampleComparison
 from msann_sweep.training.operations import operations_per_step, operations_to_target
 
@@ -76,8 +76,7 @@ def _ratios(compared: SampleComparison) -> str:
     best, plain = compared.best, compared.plain
     if not best or not plain or best.n_missing or plain.n_missing:
         return "not known"
-    cost = difference(best, plain).ratio
-    seconds = plain.wall_to_tenth_s.mean / max(best.wall_to_tenth_s.mean, 1e-9)
+    cost, seconds = difference_in_cost(best, plain).ratio, difference_in_seconds(best, plain).ratio
     return f"{number(cost, 3)}×, {number(seconds, 3)}×"
 
 
