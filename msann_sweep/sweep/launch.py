@@ -209,11 +209,13 @@ class SweepRun:
         self.directory.write_state(self.state)
 
     def _recorder(self, steering: Steering, elapsed_s: Callable[[], float]) -> Recorder:
-        def on_result(assignment: Assignment, result: TrialResult) -> None:
-            steering.searcher.record_result(assignment, result)
-            # A budget of seconds survives a crash but for those since the last trial's end.
+        def keep_time() -> None:
             self.state.wall_s = elapsed_s()
             self.directory.write_state(self.state)
+
+        def on_result(assignment: Assignment, result: TrialResult) -> None:
+            steering.searcher.record_result(assignment, result)
+            keep_time()
 
         return Recorder(
             self.config,
@@ -223,6 +225,7 @@ class SweepRun:
             self.view,
             self.state.trained_on,
             on_result,
+            keep_time,
             Interrupts(),
             self.lease,
         )

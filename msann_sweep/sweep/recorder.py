@@ -28,6 +28,7 @@ from msann_sweep.training import Row, TrialResult, summarise
 
 ROW_FIELDS = tuple(Row.__annotations__)
 SAVE_WAIT_S = 5.0
+TIME_KEPT_EVERY_S = 10.0
 Method = TypeVar("Method", bound=Callable[..., None])
 
 
@@ -77,7 +78,8 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
 
     A trial that was cut off goes on from its checkpoint and reports its rows once more; those that
     are recorded already are passed over, so that a curve has no holes and nothing twice.
-    ``on_result`` is told every result (the searcher's ``record_result``). ``interrupts``, the loss
+    ``on_result`` is told every result (the searcher's ``record_result``); ``keep_time`` is called
+    every few seconds. ``interrupts``, the loss
     of the ``lease`` and a storage that fails are heeded between two steps of Tune.
     """
 
@@ -90,6 +92,7 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
         view: View,
         data: dict[str, Any],
         on_result: Callable[[Assignment, TrialResult], None],
+        keep_time: Callable[[], None],
         interrupts: Interrupts,
         lease: Lease,
     ) -> None:
@@ -100,6 +103,8 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
         self.view = view
         self.data = data
         self.on_result = on_result
+        self.keep_time = keep_time
+        self._next_time_s = time.monotonic() + TIME_KEPT_EVERY_S
         self.interrupts = interrupts
         self.lease = lease
         self.fault: str | None = None
@@ -122,6 +127,13 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
         cluster.check_alive()
         if self.fault:
             raise storage_failed(self.config, self.fault)
+
+    @_while_sound
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Have the time kept now and then, so that a crash loses little of it."""
+        if time.monotonic() >= self._next_time_s:
+            self._next_time_s = time.monotonic() + TIME_KEPT_EVERY_S
+            self.keep_time()
 
     def save_running(self) -> None:
         """Have the running trials keep their state; those that do not answer soon kept an older."""

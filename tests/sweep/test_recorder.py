@@ -11,6 +11,7 @@ import pytest
 from ray.tune.experiment import Trial
 
 from msann_sweep.errors import SweepError
+from msann_sweep.sweep import recorder
 from msann_sweep.sweep.assignment import Assignment
 from msann_sweep.sweep.interrupts import Interrupts
 from msann_sweep.sweep.lease import Lease, LeaseLostError
@@ -35,6 +36,7 @@ class Part:
     def __init__(self, sweep: Recorded, lease: Lease) -> None:
         self.tracker: Tracker = sweep.tracker()
         self.told: list[TrialResult] = []
+        self.kept_time = 0
         self.recorder = Recorder(
             sweep.config,
             sweep.directory,
@@ -43,11 +45,15 @@ class Part:
             Views(()),
             DATA,
             lambda _, result: self.told.append(result),
+            self.keep_time,
             Interrupts(),
             lease,
         )
         self.trial = Trial("msann", stub=True, config=asdict(ASSIGNMENT))
         self.event("start")
+
+    def keep_time(self) -> None:
+        self.kept_time += 1
 
     def event(self, kind: str, **more: Any) -> None:
         method = getattr(self.recorder, f"on_trial_{kind}")
@@ -122,6 +128,18 @@ def test_crashes_count_until_there_is_something_new(sweep: Recorded, lease: Leas
         assert part.trial.config["attempt"] == part.trial.num_failures == crashes
     part.report(rows(4), first=0)
     assert part.trial.config["attempt"] == part.trial.num_failures == 0
+
+
+def test_the_time_is_kept_every_few_seconds(
+    sweep: Recorded, lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "TIME_KEPT_EVERY_S", 1e6)
+    part = Part(sweep, lease)
+    for kept in (0, 1, 2):
+        part.recorder.on_step_end(0, [])
+        part.recorder.on_step_end(0, [])
+        assert part.kept_time == kept
+        part.recorder._next_time_s -= 1e6
 
 
 @pytest.mark.parametrize("fault", ["disk", "worker's disk"])
