@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from msann_sweep.errors import OperatorError
 from msann_sweep.operators.graphs import adjacency
-from msann_sweep.operators.operator import Aggregation, Identity, IntArray, Operator
+from msann_sweep.operators.operator import Aggregation, Dense, Identity, IntArray, Operator
 
 RECIPE_VERSION = 2
 
@@ -55,8 +55,8 @@ def graphs_digest(graphs: Mapping[int, nx.Graph]) -> str | None:
 class OperatorSet:
     """``operators[j][l]`` prolongs layer j from level l + 1 to level l (level 0 is the finest).
 
-    ``composed[j, l]`` is the dense prolongation of layer j from level l to level 0 in single
-    precision, shape (n_finest, n_l), where it was made ahead, see :meth:`with_composed`.
+    ``composed[j, l]`` is the prolongation of layer j from level l to level 0 in single precision,
+    shape (n_finest, n_l), where it is dense and was made ahead, see :meth:`with_composed`.
     """
 
     layers: tuple[int, ...]
@@ -117,14 +117,19 @@ class OperatorSet:
         """The same set, the dense matrices that training needs made ahead, each only once."""
         if self.folds:
             return self
-        made: dict[tuple[int, ...], npt.NDArray[np.float32]] = {}
+        made: dict[tuple[int, ...], Operator] = {}
+        single: dict[int, npt.NDArray[np.float32]] = {}
         composed = {}
         for layer, chain in enumerate(self.operators):
             for level in range(1, self.L + 1):
                 recipe = (self.layers[layer], *map(id, chain[:level]))
                 if recipe not in made:
-                    made[recipe] = self.to_finest(layer, level).matrix().astype(np.float32)
-                composed[layer, level] = made[recipe]
+                    made[recipe] = self.to_finest(layer, level)
+                operator = made[recipe]
+                if isinstance(operator, Dense):
+                    if id(operator) not in single:
+                        single[id(operator)] = operator.P.astype(np.float32)
+                    composed[layer, level] = single[id(operator)]
         return replace(self, composed=composed)
 
     def folded_order(self, layer: int) -> IntArray | None:

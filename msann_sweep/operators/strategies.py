@@ -65,7 +65,8 @@ def random(n_units: int, level: int, rng: np.random.Generator) -> Operator:  # n
 
 def injection(n_units: int, level: int, rng: np.random.Generator) -> Operator:  # noqa: ARG001 - a Strategy
     """Every second unit; the others get nothing from the coarser level."""
-    return Dense(closed_forms.injection(n_units // 2))
+    units = np.arange(n_units)
+    return Aggregation(units // 2, n_units // 2, weights=units % 2 == 0)
 
 
 def diffuse(n_units: int, level: int, rng: np.random.Generator) -> Operator:  # noqa: ARG001 - a Strategy

@@ -1,12 +1,11 @@
 """Prolongation and restriction of parameters and layer values between two levels, in torch.
 
 Equations 3.4 and 3.5 on flat parameter tensors. Layers are kept in folded order (see
-``OperatorSet.folded_order``), where an aggregation is a reshape; other operators are dense.
+``OperatorSet.folded_order``), where an aggregation is a reshape; for others see ``layer_maps``.
 """
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from msann_sweep.operators import OperatorSet
+from msann_sweep.training.layer_maps import DenseMap, LayerMap, as_tensor, layer_map
 from msann_sweep.training.network import Layer, parameter_views
 
 # Rows of few units are added faster when repeated first: at L = 6 in a quarter of the time.
@@ -100,37 +100,41 @@ class FoldTransfer(Transfer):
         b.view(s, -1).add_(c, alpha=s**-0.5)
 
 
-class DenseTransfer(Transfer):
-    """Any operators, as dense composed matrices P per layer, shape (n_fine, n_coarse)."""
+class MappedTransfer(Transfer):
+    """Any operators: one map per layer."""
 
-    def __init__(self, P: Sequence[Tensor]) -> None:
-        super().__init__([p.shape[0] for p in P], [p.shape[1] for p in P])
-        self.P = tuple(P)
+    def __init__(self, maps: Sequence[LayerMap]) -> None:
+        super().__init__([each.n_fine for each in maps], [each.n_coarse for each in maps])
+        self.maps = tuple(maps)
 
     def gather_units(self, values: Tensor, layer: int, out: Tensor) -> Tensor:
-        return torch.mm(values, self.P[layer], out=out)
+        return self.maps[layer].gather(values, out)
 
     def _add_weight(self, W: Tensor, V: Tensor, j: int) -> None:
-        W.addmm_(self.P[j] @ V, self.P[j + 1].T)
+        into, out_of = self.maps[j : j + 2]
+        rows_first = into.multiplications * V.shape[1] + out_of.multiplications * W.shape[0]
+        columns_first = out_of.multiplications * V.shape[0] + into.multiplications * W.shape[1]
+        if rows_first <= columns_first:
+            out_of.add_columns(W, into.rows(V))
+        else:
+            into.add_rows(W, out_of.columns(V))
 
     def _add_bias(self, b: Tensor, c: Tensor, j: int) -> None:
-        b.addmv_(self.P[j + 1], c)
+        self.maps[j + 1].add_columns(b.unsqueeze(0), c.unsqueeze(0))
 
 
 def transfer_to_finest(operators: OperatorSet, level: int, like: Tensor) -> Transfer:
-    """The composed transfer between level 0 and ``level``; dense only where it must be."""
+    """The composed transfer between level 0 and ``level``, each layer in its own cheapest form."""
     if operators.folds:
         return FoldTransfer(operators.sizes[0], operators.sizes[level])
-    return DenseTransfer(
-        [_dense_to_finest(operators, layer, level, like) for layer in range(len(operators.layers))]
+    return MappedTransfer(
+        [_map_to_finest(operators, layer, level, like) for layer in range(len(operators.layers))]
     )
 
 
-def _dense_to_finest(operators: OperatorSet, layer: int, level: int, like: Tensor) -> Tensor:
-    """P, shape (n_finest, n_level): the matrix made ahead, uncopied, where ``like`` allows it."""
-    ready = operators.composed.get((layer, level)) if like.dtype == torch.float32 else None
-    P = operators.to_finest(layer, level).matrix() if ready is None else ready
-    with warnings.catch_warnings():
-        # Memory that processes share is read-only; torch warns of it, and nothing writes there.
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return torch.from_numpy(P).to(like)
+def _map_to_finest(operators: OperatorSet, layer: int, level: int, like: Tensor) -> LayerMap:
+    """A layer's map; its dense matrix is the one made ahead, uncopied, where ``like`` allows it."""
+    ready = operators.composed.get((layer, level))
+    if ready is not None and like.dtype == torch.float32:
+        return DenseMap(as_tensor(ready, like))
+    return layer_map(operators.to_finest(layer, level), like)

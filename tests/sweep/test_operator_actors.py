@@ -19,8 +19,9 @@ from msann_sweep.errors import OperatorError
 from msann_sweep.operators import OperatorSet, build_operators, lineage, optimize_prolongation
 from msann_sweep.sweep.operator_actors import SharedOperators, map_on_builders
 from msann_sweep.sweep.operator_counters import OperatorWatch
+from msann_sweep.training.layer_maps import DenseMap
 from msann_sweep.training.task import trial_operators
-from msann_sweep.training.transfer import DenseTransfer, transfer_to_finest
+from msann_sweep.training.transfer import MappedTransfer, transfer_to_finest
 
 FILE = """
 task: {kind: one_object, n: 6}
@@ -95,10 +96,13 @@ def where_tensors_lie(shared: SharedOperators, sweep: SweepConfig) -> tuple[str,
     """The mapped file and the offset in it at which training's own dense P begins, and P."""
     operators = shared.fetch(sweep.trial({"L": 2, **RANDOM}))
     transfer = transfer_to_finest(operators, 2, torch.zeros(1))
-    assert isinstance(transfer, DenseTransfer)
+    assert isinstance(transfer, MappedTransfer)
+    first, last = transfer.maps[0], transfer.maps[2]
+    assert isinstance(first, DenseMap)
+    assert isinstance(last, DenseMap)
     assert not operators.composed[0, 2].flags.writeable
-    address = transfer.P[0].data_ptr()
-    assert address == transfer.P[2].data_ptr() == operators.composed[0, 2].ctypes.data
+    address = first.P.data_ptr()
+    assert address == last.P.data_ptr() == operators.composed[0, 2].ctypes.data
     for line in Path("/proc/self/maps").read_text().splitlines():
         span, _, offset, _, _, *file = line.split()
         begin, end = (int(bound, 16) for bound in span.split("-"))
@@ -106,7 +110,7 @@ def where_tensors_lie(shared: SharedOperators, sweep: SweepConfig) -> tuple[str,
             return (
                 "".join(file),
                 address - begin + int(offset, 16),
-                transfer.P[0].flatten().tolist(),
+                first.P.flatten().tolist(),
             )
     raise AssertionError("the tensor lies in no mapping")
 
