@@ -19,7 +19,10 @@ from msann_sweep.operators import Aggregation, Identity, Kronecker, Operator
 
 
 class LayerMap(ABC):
-    """P between a layer at level 0 and at a coarser level; ``multiplications`` of one product."""
+    """P between a layer at level 0 and at a coarser level.
+
+    ``multiplications`` is how many matrix products need to prolong one vector.
+    """
 
     def __init__(self, n_fine: int, n_coarse: int, multiplications: int) -> None:
         self.n_fine = n_fine
@@ -94,7 +97,7 @@ class AggregationMap(LayerMap):
     """
 
     def __init__(self, aggregation: Aggregation, like: Tensor) -> None:
-        super().__init__(aggregation.n_fine, aggregation.n_coarse, aggregation.n_fine)
+        super().__init__(aggregation.n_fine, aggregation.n_coarse, 0)
         members, weights = _padded(aggregation)
         self.labels = torch.from_numpy(aggregation.labels).to(like.device)
         self.weights = torch.from_numpy(aggregation.weights).to(like)
@@ -126,14 +129,12 @@ class KroneckerMap(LayerMap):
 
     def __init__(self, operator: Kronecker, like: Tensor) -> None:
         first, second = operator.first, operator.second
-        along_rows = first.n_fine * second.n_fine * second.n_coarse
-        across = first.n_fine * first.n_coarse * second.n_coarse
-        super().__init__(operator.n_fine, operator.n_coarse, along_rows + across)
-        self.fine, self.coarse = (
-            (first.n_fine, second.n_fine),
-            (first.n_coarse, second.n_coarse),
-        )
+        self.fine = first.n_fine, second.n_fine
+        self.coarse = first.n_coarse, second.n_coarse
         self.first, self.second = (_factor(each, like) for each in (first, second))
+        along = 0 if self.second is None else first.n_coarse * self.second.numel()
+        across = 0 if self.first is None else second.n_fine * self.first.numel()
+        super().__init__(operator.n_fine, operator.n_coarse, along + across)
 
     def gather(self, values: Tensor, out: Tensor) -> Tensor:
         table = _times(values.reshape(-1, *self.fine), self.second)

@@ -8,9 +8,12 @@ from itertools import pairwise
 import numpy as np
 
 from msann_sweep.config import TrialConfig
-from msann_sweep.config.hyperparameters import AGGREGATIONS
+from msann_sweep.operators import grid_shape
 from msann_sweep.training.optimizer import Muon
 from msann_sweep.training.result import Row, find_crossing
+
+# Strategies whose P is a full matrix, and a product of two; the others need no multiplications.
+DENSE, KRONECKER = ("random", "optimized"), ("product",)
 
 
 def level_sizes(trial: TrialConfig, level: int) -> tuple[int, ...]:
@@ -47,13 +50,13 @@ def _propagation(trial: TrialConfig, sizes: Sequence[int]) -> int:
 
 
 def _update(trial: TrialConfig, sizes: Sequence[int], level: int) -> int:
-    """The gradient, the optimiser's own products, and what a dense P costs on both ways."""
+    """The gradient, the optimiser's own products, and those with P on both ways."""
     total = 2 * trial.batch_size * sum(_products(sizes))
     if trial.optimizer == "muon":
         total += sum(_orthogonalization(*pair) for pair in pairwise(sizes))
-    if level > 0 and trial.prolongation not in AGGREGATIONS:
+    if level > 0:
         layers = zip(pairwise(trial.layers), pairwise(sizes), strict=True)
-        total += sum(_dense_transfer(trial.batch_size, fine, coarse) for fine, coarse in layers)
+        total += sum(_transfer(trial, fine, coarse) for fine, coarse in layers)
     return total
 
 
@@ -62,11 +65,33 @@ def _orthogonalization(n_in: int, n_out: int) -> int:
     return Muon.ITERATIONS * 2 * (2 * small * small * large + small**3)
 
 
-def _dense_transfer(batch_size: int, fine: tuple[int, int], coarse: tuple[int, int]) -> int:
-    """Units and deltas of a layer restricted, its update prolonged: W += P_in V P_outᵀ."""
+def _transfer(trial: TrialConfig, fine: tuple[int, int], coarse: tuple[int, int]) -> int:
+    """Units and deltas restricted, the update prolonged: W += P_in V P_outᵀ, b += P_out c."""
     (n_in, n_out), (m_in, m_out) = fine, coarse
-    restricted = batch_size * (n_in * m_in + n_out * m_out)
-    return 2 * (restricted + n_in * m_in * m_out + n_in * m_out * n_out)
+    strategy = trial.prolongation
+    (restrict_in, prolong_in), (restrict_out, prolong_out) = (
+        _map_products(strategy, *pair) for pair in ((n_in, m_in), (n_out, m_out))
+    )
+    restricted = trial.batch_size * (restrict_in + restrict_out)
+    rows_first = prolong_in * m_out + prolong_out * n_in
+    columns_first = prolong_out * m_in + prolong_in * n_out
+    return 2 * (restricted + min(rows_first, columns_first) + prolong_out)
+
+
+def _map_products(strategy: str, fine: int, coarse: int) -> tuple[int, int]:
+    """Multiplications to restrict and to prolong one vector, see ``layer_maps``."""
+    if fine == coarse:
+        return 0, 0
+    if strategy in DENSE:
+        return fine * coarse, fine * coarse
+    if strategy in KRONECKER:
+        (f1, f2), (c1, c2) = grid_shape(fine), grid_shape(coarse)
+        across, along = f1 != c1, f2 != c2
+        return (
+            along * f1 * f2 * c2 + across * c2 * f1 * c1,
+            along * c1 * f2 * c2 + across * f2 * f1 * c1,
+        )
+    return 0, 0
 
 
 def operations_to_target(
