@@ -24,8 +24,9 @@ PARTS: dict[str, list[str]] = {
     "metadata": ["overhead", "--part", "metadata"],
     "reuse": ["overhead", "--part", "reuse"],
     "trials": ["overhead", "--part", "trials", "--trials", "24"],
-    "long_trials": ["overhead", "--part", "trials", "--trials", "8", "--trial-s", "20"],
-    "driver": ["overhead", "--part", "driver"],
+    "long_trials": ["overhead", "--part", "trials", "--trials", "24", "--trial-s", "20"],
+    # 200 processes, the default, need more than 24 GiB.
+    "driver": ["overhead", "--part", "driver", "--trials", "150"],
     "scale": ["scale"],
 }
 
