@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import ray
@@ -24,7 +24,6 @@ from ray.util import ActorPool
 
 from msann_sweep.config import SweepConfig, TrialConfig
 from msann_sweep.config.storage import is_remote, local_folder, user_cache
-from msann_sweep.data import ImageSet
 from msann_sweep.operators import (
     LEARNED,
     OperatorCache,
@@ -34,7 +33,9 @@ from msann_sweep.operators import (
     operator_key,
 )
 from msann_sweep.sweep.operator_counters import OperatorCounters
-from msann_sweep.training.task import correlation_graphs
+
+if TYPE_CHECKING:
+    from msann_sweep.data import ImageSet
 
 DEATHS = (ObjectLostError, RayActorError, WorkerCrashedError, NodeDiedError)
 FIRST_PAUSE_S = 0.1
@@ -191,6 +192,9 @@ class SharedOperators:
         strategies = [str(name) for name in config.space.values("prolongation") if depth > 0]
         graphs = None
         if LEARNED in strategies:
+            # It brings torch with it, which the actors' processes do without.
+            from msann_sweep.training.task import correlation_graphs
+
             graphs = correlation_graphs(config.task, data, config.network.layers)
         actor: Any = ray.remote(OperatorRegistry)
         options = {"num_cpus": 0, "num_gpus": 0, "max_restarts": -1, "max_task_retries": -1}
