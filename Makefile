@@ -12,7 +12,7 @@ launch: $(VENV)/.installed
 
 # Fast tests in two processes, then those that start Ray, servers and browsers, one after the other.
 test: test-fast
-	$(BIN)/python -m pytest -m "slow and not long and not chaos"
+	$(BIN)/python -m pytest -m "slow and not long and not chaos" --durations 15
 
 test-fast: $(VENV)/.installed
 	$(BIN)/python -m pytest -m "not slow and not long and not chaos" --numprocesses 2
