@@ -76,8 +76,12 @@ def lines(overhead: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
     for name in ("trials", "long_trials"):
         if part := overhead.get(name):
             what = f"{part['trials']} trials of {part['trial_s']:g} s, {part['workers']} at a time"
-            found = f"{part['per_trial_s']:.2f} s a trial beyond its training; sweep / training "
-            rows.append((what, f"{found}{part['ratio']:.3f}", part))
+            found = (
+                f"{part['per_trial_s']:.2f} s a trial beyond its training, "
+                f"{part['first_trial_s']:.1f} s the first of a process; "
+                f"sweep / training {part['ratio']:.3f}"
+            )
+            rows.append((what, found, part))
     if part := overhead.get("driver"):
         what = f"driver, {part['trials']} simulated trials, a report each {part['report_s']:g} s"
         share = f"{part['driver_cpu_share']:.0%} of a core"

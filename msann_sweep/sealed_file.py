@@ -27,6 +27,6 @@ def write_sealed(file: Path, content: bytes) -> None:
 
 def read_sealed(file: Path) -> bytes | None:
     """The content, or None if it is not what was written. Raises FileNotFoundError."""
-    digest, _, content = file.read_bytes().partition(b"\n")
+    digest, line_break, content = file.read_bytes().partition(b"\n")
     intact = digest.decode(errors="replace") == hashlib.sha256(content).hexdigest()
-    return content if intact else None
+    return content if intact and line_break else None

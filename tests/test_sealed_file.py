@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from msann_sweep.sealed_file import read_sealed, write_sealed
 
 
+@example(content=b"", cut=64, flip=0)
 @given(content=st.binary(max_size=200), cut=st.integers(0, 300), flip=st.integers(0, 300))
 def test_whatever_is_written_is_read_and_damage_is_noticed(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, cut: int, flip: int

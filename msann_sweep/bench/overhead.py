@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from ray import tune
@@ -18,7 +20,7 @@ from msann_sweep.sweep import cluster
 from msann_sweep.sweep.assignment import SAMPLE, Assignment
 from msann_sweep.sweep.launch import launch
 from msann_sweep.sweep.operator_actors import SharedOperators
-from msann_sweep.sweep.record import SweepDirectory, SweepState
+from msann_sweep.sweep.record import SweepDirectory, SweepState, TrialRecord
 from msann_sweep.sweep.simulated_trial import SimulatedTrial
 from msann_sweep.training import TrialResult
 
@@ -66,8 +68,9 @@ def measure_trials(trials: int = 12, trial_s: float = 1.0, workers: int = 2) -> 
     """Seconds that a sweep takes beyond what its trials train, in all and per trial.
 
     Trials train for real. ``ratio`` is the sweep's wall time over the trials' seconds of training
-    divided by the workers; ``per_trial_s`` counts from the first trial's start to the last one's
-    end, times the workers, the training taken off.
+    divided by the workers. ``first_trial_s`` is what the first trial of a process takes beyond its
+    training, for the process is started; ``per_trial_s`` what every further one takes, from the end
+    of the one before it (None without any).
     """
     with tempfile.TemporaryDirectory() as folder:
         config = sweep_of(Path(folder), trials, trial_s, concurrency=workers)
@@ -77,9 +80,7 @@ def measure_trials(trials: int = 12, trial_s: float = 1.0, workers: int = 2) -> 
         records = list(directory.trials().values())
         sweep_s = directory.read_state().wall_s
     training_s = sum(record.result.wall_s for record in records if record.result)
-    started = [record.started_s for record in records if record.started_s]
-    ended = [record.ended_s for record in records if record.ended_s]
-    busy_s = (max(ended) - min(started)) * workers
+    first, further = beyond_training(records)
     return {
         "trials": trials,
         "trial_s": trial_s,
@@ -88,8 +89,24 @@ def measure_trials(trials: int = 12, trial_s: float = 1.0, workers: int = 2) -> 
         "sweep_s": sweep_s,
         "launch_s": wall_s,
         "ratio": sweep_s * workers / training_s,
-        "per_trial_s": (busy_s - training_s) / trials,
+        "first_trial_s": mean(first),
+        "per_trial_s": mean(further) if further else None,
     }
+
+
+def beyond_training(records: Sequence[TrialRecord]) -> tuple[list[float], list[float]]:
+    """Seconds beyond training of the first trials of their processes, and of all further ones."""
+    first: list[float] = []
+    further: list[float] = []
+    free_s: dict[str | None, float] = {}
+    for record in sorted(records, key=lambda each: each.ended_s or math.inf):
+        if record.result and record.started_s and record.ended_s:
+            known = record.worker in free_s
+            began_s = free_s[record.worker] if known else record.started_s
+            spent = record.ended_s - began_s - record.result.wall_s
+            (further if known else first).append(spent)
+            free_s[record.worker] = record.ended_s
+    return first, further
 
 
 def measure_driver(trials: int = 200, report_s: float = 5.0, reports: int = 12) -> Measured:

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from msann_sweep.bench.overhead import measure_metadata
+from msann_sweep.bench.overhead import beyond_training, measure_metadata
+from msann_sweep.sweep.assignment import Assignment
+from msann_sweep.sweep.record import TrialRecord
+from tests.sweep.test_objective_and_summary import result
 
 
 def test_a_written_sweep_is_read_by_the_commands() -> None:
@@ -19,6 +22,24 @@ def test_a_written_sweep_is_read_by_the_commands() -> None:
         assert measured[command]["wall_s"] > 0
         # An interpreter at least, and by far no torch.
         assert 5e6 < measured[command]["peak_bytes"] < 250e6
+
+
+def test_a_process_is_started_for_its_first_trial_only() -> None:
+    """Two processes, each trial trains for 2 s; three of "a" in 3 + 2.5 + 2.25 s."""
+    times = [("a", 0.0, 3.0), ("b", 0.0, 4.0), ("a", 3.1, 5.5), ("a", 5.6, 7.75)]
+    records = [
+        TrialRecord(
+            Assignment(f"t{number}", f"t{number}", "sample", 0, {}),
+            result(wall_s=2.0),
+            started_s=100 + began,
+            ended_s=100 + ended,
+            worker=worker,
+        )
+        for number, (worker, began, ended) in enumerate(times)
+    ]
+    first, further = beyond_training(records)
+    assert first == pytest.approx([1.0, 2.0])
+    assert further == pytest.approx([0.5, 0.25])
 
 
 def bench(*arguments: str) -> dict[str, Any]:
@@ -44,6 +65,7 @@ def test_what_a_sweep_takes_beyond_its_training() -> None:
         trials["ratio"] * trials["training_s"]
     )
     assert trials["ratio"] > 1
+    assert trials["first_trial_s"] > 0
     assert trials["launch_s"] > trials["sweep_s"]
     assert 0 < driver["driver_cpu_share"] < 2
     assert driver["results_per_s"] > 0
