@@ -228,6 +228,7 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
         self.running.pop(trial_id, None)
         record = self.records[trial_id]
         trial = self.config.trial(record.assignment.params, record.assignment.seed)
+        record.worker, record.ended_s = worker_of(self.last.get(trial_id, {})), time.time()
         record.result = summarise(
             self.curves[trial_id],
             target=trial.target,
@@ -238,7 +239,6 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
             stop_reason=stop_reason,
             message=message,
         )
-        record.worker, record.ended_s = worker_of(self.last.get(trial_id, {})), time.time()
         self.directory.ended(trial_id, record.result, record.worker)
         self.tracker.sync_trial(record, self.curves[trial_id])
         self.tracker.sync_sweep(self.records, self.data["description"], {})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,13 @@ class Tracker:
 
     def sync_trial(self, record: TrialRecord, curve: Sequence[Row]) -> None:
         """Bring a trial's run up to its record and its curve so far, which may go on growing."""
-        self._runs_box.put(record.id, lambda: self.runs.sync_trial(record, curve[:], cut_off=False))
+
+        def job() -> None:
+            # The record first: by the time that it has a result, the curve is whole.
+            known = copy(record)
+            self.runs.sync_trial(known, curve[:], cut_off=False)
+
+        self._runs_box.put(record.id, job)
 
     def sync_sweep(
         self, records: Mapping[str, TrialRecord], trained_on: str, counters: Mapping[str, Any]

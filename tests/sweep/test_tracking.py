@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from msann_sweep.errors import TrackingError
 from msann_sweep.sweep.tracking import Tracker
+from msann_sweep.training import Row
 from tests.sweep.tracked import Recorded, rows
 
 
@@ -28,6 +33,40 @@ def test_a_trial_becomes_a_child_run_with_its_whole_curve(sweep: Recorded) -> No
     assert run.data.tags["stopped"] == "target"
     assert {run.info.status, parent.info.status} == {"FINISHED"}
     assert run.inputs.dataset_inputs[0].dataset.name == "one_object"
+
+
+class EndsMeanwhile(list[Row]):
+    """A curve that has grown, and whose trial has ended, by the time that a copy of it is made."""
+
+    def __init__(self, known: list[Row], end: Callable[[], None]) -> None:
+        super().__init__(known)
+        self.end = end
+
+    def __getitem__(self, key: Any) -> Any:
+        copied = super().__getitem__(key)
+        if isinstance(key, slice):
+            self.end()
+        return copied
+
+
+def test_a_trial_that_ends_while_it_is_written_is_written_whole(sweep: Recorded) -> None:
+    tracker = sweep.tracker()
+    sweep.start(None, "t0000")
+    ended = threading.Event()
+
+    def end() -> None:
+        if not ended.is_set():
+            sweep.advance(None, "t0000", rows(20)[6:])
+            sweep.end(None, "t0000")
+            ended.set()
+
+    sweep.advance(None, "t0000", rows(20)[:6])
+    record, curve = sweep.records["t0000"], sweep.curves["t0000"]
+    tracker.sync_trial(record, EndsMeanwhile(curve, end))
+    assert ended.wait(60)
+    tracker.sync_trial(record, curve)
+    sweep.close(tracker)
+    sweep.check_equal()
 
 
 def test_relative_time_is_seconds_of_training(sweep: Recorded) -> None:
