@@ -117,19 +117,18 @@ class OperatorSet:
         """The same set, the dense matrices that training needs made ahead, each only once."""
         if self.folds:
             return self
-        made: dict[tuple[int, ...], Operator] = {}
-        single: dict[int, npt.NDArray[np.float32]] = {}
+        made: dict[tuple[int, ...], npt.NDArray[np.float32] | None] = {}
         composed = {}
         for layer, chain in enumerate(self.operators):
             for level in range(1, self.L + 1):
                 recipe = (self.layers[layer], *map(id, chain[:level]))
                 if recipe not in made:
-                    made[recipe] = self.to_finest(layer, level)
-                operator = made[recipe]
-                if isinstance(operator, Dense):
-                    if id(operator) not in single:
-                        single[id(operator)] = operator.P.astype(np.float32)
-                    composed[layer, level] = single[id(operator)]
+                    operator = self.to_finest(layer, level)
+                    dense = isinstance(operator, Dense)
+                    made[recipe] = operator.matrix().astype(np.float32) if dense else None
+                P = made[recipe]
+                if P is not None:
+                    composed[layer, level] = P
         return replace(self, composed=composed)
 
     def folded_order(self, layer: int) -> IntArray | None:
