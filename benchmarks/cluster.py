@@ -25,8 +25,7 @@ PARTS: dict[str, list[str]] = {
     "reuse": ["overhead", "--part", "reuse"],
     "trials": ["overhead", "--part", "trials", "--trials", "24"],
     "long_trials": ["overhead", "--part", "trials", "--trials", "24", "--trial-s", "20"],
-    # 200 processes, the default, leave little of 24 GiB.
-    "driver": ["overhead", "--part", "driver", "--trials", "100"],
+    "driver": ["overhead", "--part", "driver"],
     "scale": ["scale"],
 }
 

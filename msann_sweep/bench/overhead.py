@@ -109,10 +109,11 @@ def beyond_training(records: Sequence[TrialRecord]) -> tuple[list[float], list[f
     return first, further
 
 
-def measure_driver(trials: int = 200, report_s: float = 5.0, reports: int = 12) -> Measured:
+def measure_driver(trials: int = 200, report_s: float = 5.0, reports: int = 60) -> Measured:
     """The driver's share of a core while that many simulated trials run and report.
 
-    Each reports every ``report_s`` seconds; all run on this machine, however few CPUs it has.
+    Each reports every ``report_s`` seconds, and so often that the last of them runs before the
+    first has ended; all run on this machine, however few CPUs it has.
     """
     cpus = (os.cpu_count() or 1) / trials
     with tempfile.TemporaryDirectory() as folder:

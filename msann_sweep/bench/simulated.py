@@ -87,12 +87,17 @@ class Meter:
         """No more trials run."""
 
     def steady(self) -> dict[str, Any]:
-        """Seconds between the two moments, the driver's CPU seconds, and results per second."""
-        if self.all_running is None or self.first_ended is None:
+        """Seconds between the two moments, the driver's share of a core, and results per second.
+
+        None for both where trials ended before all of them ran.
+        """
+        wall_s = cpu_s = 0.0
+        if self.all_running and self.first_ended:
+            wall_s, cpu_s = (
+                late - early for early, late in zip(self.all_running, self.first_ended, strict=True)
+            )
+        if wall_s <= 0:
             return {"steady_s": 0.0, "driver_cpu_share": None, "results_per_s": None}
-        wall_s, cpu_s = (
-            late - early for early, late in zip(self.all_running, self.first_ended, strict=True)
-        )
         return {
             "steady_s": wall_s,
             "driver_cpu_share": cpu_s / wall_s,

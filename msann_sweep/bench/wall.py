@@ -51,7 +51,7 @@ def wall_task(kind: str, n: int) -> tuple[WallTask, float]:
     if kind == "mnist":
         return MnistTask(), 4.0
     objects = {"one_object": OneObjectTask, "two_object": TwoObjectTask}
-    return objects[kind](n=n, validation=2000 if n < 12 else 500), 2.5 * 2.2 ** (n - 10)
+    return objects[kind](n=n, validation=2000 if n < 12 else 500), 2.5 ** (n - 9)
 
 
 def measure_wall(
