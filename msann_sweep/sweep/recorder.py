@@ -147,8 +147,10 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
         """Record the start, unless the trial goes on after a crash."""
         assignment = assignment_of(trial)
         self.running[assignment.id] = trial
-        if assignment.id in self.curves:
-            return
+        if assignment.id not in self.curves:
+            self._begin(assignment)
+
+    def _begin(self, assignment: Assignment) -> None:
         earlier = self.records.get(assignment.id)
         if earlier:
             self.curves[assignment.id] = self.directory.curve(assignment.id)
@@ -222,7 +224,11 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
             f"crashed {trial.num_failures} times without a new evaluation: "
             f"{reason or 'its process died'}"
         )
-        self._end(trial.config["id"], "failed", "error", message)
+        assignment = assignment_of(trial)
+        if assignment.id not in self.curves:
+            # Its processes died before Tune called any of them started.
+            self._begin(assignment)
+        self._end(assignment.id, "failed", "error", message)
 
     def _end(self, trial_id: str, status: str, stop_reason: str, message: str | None) -> None:
         self.running.pop(trial_id, None)

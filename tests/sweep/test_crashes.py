@@ -11,7 +11,8 @@ import pytest
 
 from tests.sweep.chaos import SPACE, SweepProcess, measured, rows, run, wait_until
 
-# One sample's process dies at its second evaluation, whenever it gets there.
+# One sample's process dies at its second evaluation, whenever it gets there; another's before it
+# begins, as on a machine that has no memory left.
 CRASHING = """
 import os, signal
 from pathlib import Path
@@ -22,12 +23,22 @@ from msann_sweep.sweep import trial
 from msann_sweep.sweep.launch import launch
 
 class Crashing(trial.MsannTrial):
+    def setup(self, config, **given):
+        if config["id"] == "t0001":
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().setup(config, **given)
+
+    def reset_config(self, new_config):
+        if new_config["id"] == "t0001":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().reset_config(new_config)
+
     def step(self):
         if self.assignment["id"] == "t0000" and self.evaluation == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().step()
 
-launch(load_search_space("space.yaml", ["search.trials=2"]), PlainView(Console()), Crashing)
+launch(load_search_space("space.yaml", ["search.trials=3"]), PlainView(Console()), Crashing)
 """
 
 
@@ -39,10 +50,12 @@ def test_a_trial_that_crashes_too_often_fails_and_the_sweep_goes_on(tmp_path: Pa
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
     trials = {trial["id"]: trial for trial in measured(tmp_path, "space")["trials"]}
-    assert trials["t0000"]["status"] == "failed"
-    assert trials["t0000"]["message"].startswith("crashed 4 times without a new evaluation: ")
-    assert not trials["t0000"]["message"].endswith("None")
-    assert trials["t0001"]["status"] in ("finished", "stopped")
+    for name in ("t0000", "t0001"):
+        assert trials[name]["status"] == "failed"
+        assert trials[name]["message"].startswith("crashed 4 times without a new evaluation: ")
+        assert not trials[name]["message"].endswith("None")
+    assert trials["t0001"]["initial_mse"] is None
+    assert trials["t0002"]["status"] in ("finished", "stopped")
     assert "Traceback" not in answer.stderr
 
 
