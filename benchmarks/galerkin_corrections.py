@@ -64,8 +64,8 @@ class Corrected(Trainer):
         self.meter.count(level - 1)
         optimizer = stepper.optimizers[level]
         plain_step = type(optimizer).step
-        optimizer.step = lambda gradient, group: plain_step(  # type: ignore[method-assign]  # for this visit
-            optimizer, gradient.add_(tau[group.where]), group
+        optimizer.step = lambda gradient, group, parameters=None: plain_step(  # type: ignore[method-assign]  # for this visit
+            optimizer, gradient.add_(tau[group.where]), group, parameters
         )
 
     def _exact(self, stepper: GalerkinStepper, level: int) -> None:

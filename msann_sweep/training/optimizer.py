@@ -1,15 +1,15 @@
 """Optimisers that turn a gradient into an update in place, without allocating.
 
 One instance serves one level: its state has the shape of that level's parameters, which it is
-stepped through group by group. ``step`` overwrites a gradient by the update to *add* to the
-parameters, because at a coarse level that update may still have to be prolonged to reach Θ.
+stepped through group by group. ``step`` adds the update to the parameters, or leaves it where the
+gradient was, because at a coarse level it may still have to be prolonged to reach Θ.
 """
 
 from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +18,9 @@ from torch import Tensor
 
 from msann_sweep.training.cost import parameter_count
 from msann_sweep.training.groups import Group, parameter_groups
+
+# Gradient, slot and scratch of so many float32 entries are within a core's second-level cache.
+ENTRIES_IN_CACHE = 1 << 16
 
 
 def untouched_zeros(count: int, like: Tensor) -> Tensor:
@@ -41,19 +44,22 @@ class Optimizer(ABC):
     WHOLE_LAYERS: ClassVar[bool] = False
     """Whether groups must be whole layers."""
 
-    def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:
+    def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:  # noqa: ARG002 - for slots
         self.learning_rate = learning_rate
         self.steps = 0
         self.groups = parameter_groups(sizes, self.WHOLE_LAYERS)
-        self.scratch = like.new_empty(max(group.size for group in self.groups))
 
     def begin_step(self) -> None:
         """Count a step; before the first of its groups, and apart from what a GPU can replay."""
         self.steps += 1
 
     @abstractmethod
-    def step(self, gradient: Tensor, group: Group) -> None:
-        """Replace ``gradient``, flat, (group.size,), by the update; groups come in order."""
+    def step(self, gradient: Tensor, group: Group, parameters: Tensor | None = None) -> None:
+        """Add the update to ``parameters``, or without them replace ``gradient`` by it.
+
+        ``gradient``, (group.size,), is overwritten in any case; ``parameters`` are all of the
+        level's, flat; groups come in order.
+        """
 
     def state_dict(self) -> dict[str, Any]:
         """The slots by name; tensors are not copied."""
@@ -69,7 +75,47 @@ class Optimizer(ABC):
                 setattr(self, name, state[name])
 
 
-class TF1RMSProp(Optimizer):
+class EntrywiseOptimizer(Optimizer):
+    """A rule for every entry by itself.
+
+    On the CPU it goes through a group part by part, so that what one operation leaves is in the
+    cache for the next; a GPU takes a group at once.
+    """
+
+    def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:
+        super().__init__(sizes, learning_rate, like)
+        most = max(group.size for group in self.groups)
+        if like.device.type == "cpu":
+            most = min(most, ENTRIES_IN_CACHE)
+        self.scratch = like.new_empty(most)
+        self.parts = {group.where.start: list(_parts(group, most)) for group in self.groups}
+
+    def step(self, gradient: Tensor, group: Group, parameters: Tensor | None = None) -> None:
+        for part, where in self.parts[group.where.start]:
+            entries = gradient[part]
+            target = None if parameters is None else parameters[where]
+            self._update(entries, where, self.scratch[: entries.numel()], target)
+
+    @abstractmethod
+    def _update(
+        self, gradient: Tensor, where: slice, scratch: Tensor, target: Tensor | None
+    ) -> None:
+        """As :meth:`step`, for the entries ``where``."""
+
+
+def _parts(group: Group, most: int) -> Iterator[tuple[slice, slice]]:
+    """A group in slices of at most ``most`` entries: of itself, and of all parameters."""
+    for start in range(0, group.size, most):
+        stop = min(start + most, group.size)
+        yield slice(start, stop), slice(group.where.start + start, group.where.start + stop)
+
+
+def constant(value: float, like: Tensor) -> Tensor:
+    """A factor or term, (), on the CPU: an operation takes it faster than Python's number."""
+    return torch.tensor(value, dtype=like.dtype)
+
+
+class TF1RMSProp(EntrywiseOptimizer):
     """TensorFlow 1's RMSProp, the paper's: decay 0.9, ε = 1e-10 inside the root, slot starts at 1.
 
     update = −η g / √(v + ε) with v ← 0.9 v + 0.1 g². The slot's start makes the first steps tiny.
@@ -78,29 +124,43 @@ class TF1RMSProp(Optimizer):
     def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:
         super().__init__(sizes, learning_rate, like)
         self.mean_square = like.new_ones(parameter_count(sizes))
+        self.decay, self.epsilon = constant(0.9, like), constant(1e-10, like)
+        self.factor = constant(-learning_rate, like)
 
-    def step(self, gradient: Tensor, group: Group) -> None:
-        mean_square, scratch = self.mean_square[group.where], self.scratch[: group.size]
-        mean_square.mul_(0.9).addcmul_(gradient, gradient, value=0.1)
-        torch.add(mean_square, 1e-10, out=scratch).rsqrt_()
-        gradient.mul_(scratch).mul_(-self.learning_rate)
+    def _update(
+        self, gradient: Tensor, where: slice, scratch: Tensor, target: Tensor | None
+    ) -> None:
+        mean_square = self.mean_square[where]
+        mean_square.mul_(self.decay).addcmul_(gradient, gradient, value=0.1)
+        torch.add(mean_square, self.epsilon, out=scratch).rsqrt_()
+        if target is None:
+            gradient.mul_(scratch).mul_(self.factor)
+        else:
+            target.addcmul_(gradient, scratch, value=-self.learning_rate)
 
 
-class RMSProp(Optimizer):
+class RMSProp(EntrywiseOptimizer):
     """torch's RMSProp with its defaults: α = 0.99, ε = 1e-8 outside the root, slot starts at 0."""
 
     def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:
         super().__init__(sizes, learning_rate, like)
         self.mean_square = untouched_zeros(parameter_count(sizes), like)
+        self.decay, self.epsilon = constant(0.99, like), constant(1e-8, like)
+        self.factor = constant(-learning_rate, like)
 
-    def step(self, gradient: Tensor, group: Group) -> None:
-        mean_square, scratch = self.mean_square[group.where], self.scratch[: group.size]
-        mean_square.mul_(0.99).addcmul_(gradient, gradient, value=0.01)
-        torch.sqrt(mean_square, out=scratch).add_(1e-8)
-        gradient.div_(scratch).mul_(-self.learning_rate)
+    def _update(
+        self, gradient: Tensor, where: slice, scratch: Tensor, target: Tensor | None
+    ) -> None:
+        mean_square = self.mean_square[where]
+        mean_square.mul_(self.decay).addcmul_(gradient, gradient, value=0.01)
+        torch.sqrt(mean_square, out=scratch).add_(self.epsilon)
+        if target is None:
+            gradient.div_(scratch).mul_(self.factor)
+        else:
+            target.addcdiv_(gradient, scratch, value=-self.learning_rate)
 
 
-class Adam(Optimizer):
+class Adam(EntrywiseOptimizer):
     """torch's Adam with its defaults: β = (0.9, 0.999), ε = 1e-8."""
 
     SLOTS = ("mean", "mean_square", "steps")
@@ -115,9 +175,12 @@ class Adam(Optimizer):
         super().begin_step()
         _set_adam_factors(self.factors, self.steps, self.learning_rate)
 
-    def step(self, gradient: Tensor, group: Group) -> None:
-        mean, mean_square = self.mean[group.where], self.mean_square[group.where]
-        _adam_update(gradient, mean, mean_square, self.factors, self.scratch[: group.size])
+    def _update(
+        self, gradient: Tensor, where: slice, scratch: Tensor, target: Tensor | None
+    ) -> None:
+        _adam_update(gradient, self.mean[where], self.mean_square[where], self.factors, scratch)
+        if target is not None:
+            target.add_(gradient)
 
 
 def _set_adam_factors(factors: Tensor, steps: int, learning_rate: float) -> None:
@@ -157,6 +220,7 @@ class Muon(Optimizer):
         self.bias_mean = like.new_zeros(len(sizes) - 1, max(sizes[1:]))
         self.bias_mean_square = torch.zeros_like(self.bias_mean)
         self.factors = like.new_empty(2)
+        self.scratch = like.new_empty(max(group.size for group in self.groups))
         smaller = max(min(pair) for pair in itertools.pairwise(sizes))
         self.grams = like.new_empty(2, smaller * smaller)
 
@@ -164,7 +228,7 @@ class Muon(Optimizer):
         super().begin_step()
         _set_adam_factors(self.factors, self.steps, self.BIAS_RATE * self.learning_rate)
 
-    def step(self, gradient: Tensor, group: Group) -> None:
+    def step(self, gradient: Tensor, group: Group, parameters: Tensor | None = None) -> None:
         matrix, bias = group.pieces
         n_in, n_out = self.sizes[matrix.layer : matrix.layer + 2]
         W, b = gradient[matrix.where].view(n_in, n_out), gradient[bias.where]
@@ -176,6 +240,8 @@ class Muon(Optimizer):
         mean = self.bias_mean[matrix.layer, :n_out]
         mean_square = self.bias_mean_square[matrix.layer, :n_out]
         _adam_update(b, mean, mean_square, self.factors, self.scratch[:n_out])
+        if parameters is not None:
+            parameters[group.where].add_(gradient)
 
     def _orthogonalize(self, W: Tensor, spare: Tensor) -> None:
         """Replace W by about U Vᵀ of its singular value decomposition U S Vᵀ, in place."""

@@ -52,8 +52,7 @@ class Stepper(ABC):
         for group in optimizer.groups:
             gradient = self.buffer[: group.size]
             network.gradient(inputs, group, gradient)
-            optimizer.step(gradient, group)
-            network.parameters[group.where].add_(gradient)
+            optimizer.step(gradient, group, network.parameters)
 
     @abstractmethod
     def move_to(self, level: int) -> None:
@@ -215,6 +214,15 @@ class GalerkinStepper(Stepper):
             FoldTransfer(fine, coarse)
             for fine, coarse in zip(self.sizes[:-1], self.sizes[1:], strict=True)
         ]
+        parameters = [network.parameters for network in self.networks]
+        self.restrictions = [
+            transfer.restriction(*parameters[level : level + 2])
+            for level, transfer in enumerate(self.transfers)
+        ]
+        self.prolongations = [
+            transfer.prolongation(parameters[level], self.on_arrival[level])
+            for level, transfer in enumerate(self.transfers)
+        ]
 
     def move_to(self, level: int) -> None:
         while self.level < level:
@@ -223,17 +231,16 @@ class GalerkinStepper(Stepper):
             self._ascend()
 
     def _descend(self) -> None:
-        fine, coarse = self.networks[self.level : self.level + 2]
-        self.transfers[self.level].restrict(fine.parameters, coarse.parameters)
+        self.restrictions[self.level].apply()
         self.level += 1
-        self.on_arrival[self.level - 1].copy_(coarse.parameters)
+        self.on_arrival[self.level - 1].copy_(self.networks[self.level].parameters)
 
     def _ascend(self) -> None:
-        fine, coarse = self.networks[self.level - 1 : self.level + 1]
-        correction = self.on_arrival[self.level - 1]
-        correction.sub_(coarse.parameters).neg_()
+        trained = self.networks[self.level].parameters
         self.level -= 1
-        self.transfers[self.level].add_prolonged(fine.parameters, correction)
+        correction = self.on_arrival[self.level]
+        torch.sub(trained, correction, out=correction)
+        self.prolongations[self.level].add()
 
     def resolution(self) -> int:
         return self.sizes[self.level][0]

@@ -54,6 +54,39 @@ class Transfer(ABC):
         """``b += P c`` for the bias of weight matrix j."""
 
 
+class Restriction:
+    """``coarse = Res ∘ fine`` of aggregations, for tensors whose views are made once.
+
+    ``parts`` are a coarse tensor, the blocks of the fine one that it is the sum of, and a scale:
+    one sum over both dimensions of a weight matrix would take forty times as long.
+    """
+
+    def __init__(self, parts: Sequence[tuple[Tensor, Sequence[Tensor], float]]) -> None:
+        self.parts = parts
+
+    def apply(self) -> None:
+        """Do it."""
+        for coarse, (first, *others), scale in self.parts:
+            torch.mul(first, scale, out=coarse)
+            for block in others:
+                coarse.add_(block, alpha=scale)
+
+
+class Prolongation:
+    """``fine += Pro ∘ coarse`` of aggregations, for tensors whose views are made once.
+
+    ``parts`` are a fine tensor, the coarse one that is broadcast over it, and a scale.
+    """
+
+    def __init__(self, parts: Sequence[tuple[Tensor, Tensor, float]]) -> None:
+        self.parts = parts
+
+    def add(self) -> None:
+        """Do it."""
+        for fine, coarse, scale in self.parts:
+            fine.add_(coarse, alpha=scale)
+
+
 class FoldTransfer(Transfer):
     """Aggregations in folded order: the aggregate of position p is ``p % n_coarse``."""
 
@@ -65,12 +98,31 @@ class FoldTransfer(Transfer):
 
     def restrict(self, fine: Tensor, coarse: Tensor) -> None:
         """``coarse = Res ∘ fine``, both flat parameter tensors."""
+        self.restriction(fine, coarse).apply()
+
+    def restriction(self, fine: Tensor, coarse: Tensor) -> Restriction:
+        """:meth:`restrict` of these two tensors, to be done again and again."""
         W, b = parameter_views(fine, self.fine_sizes)
         V, c = parameter_views(coarse, self.coarse_sizes)
+        parts: list[tuple[Tensor, list[Tensor], float]] = []
+        for j in range(len(W)):
+            s_in, s_out = self.aggregate_sizes[j : j + 2]
+            folded = self._folded(W[j], j)
+            blocks = [folded[row, :, column] for row in range(s_in) for column in range(s_out)]
+            parts.append((V[j], blocks, self._scale(j)))
+            parts.append((c[j], list(b[j].view(s_out, -1)), s_out**-0.5))
+        return Restriction(parts)
+
+    def prolongation(self, fine: Tensor, coarse: Tensor) -> Prolongation:
+        """:meth:`add_prolonged` of these two tensors, to be done again and again."""
+        W, b = parameter_views(fine, self.fine_sizes)
+        V, c = parameter_views(coarse, self.coarse_sizes)
+        parts: list[tuple[Tensor, Tensor, float]] = []
         for j in range(len(W)):
             s_out = self.aggregate_sizes[j + 1]
-            torch.sum(self._folded(W[j], j), dim=(0, 2), out=V[j]).mul_(self._scale(j))
-            torch.sum(b[j].view(s_out, -1), dim=0, out=c[j]).mul_(s_out**-0.5)
+            parts.append((self._folded(W[j], j), V[j].unsqueeze(1), self._scale(j)))
+            parts.append((b[j].view(s_out, -1), c[j], s_out**-0.5))
+        return Prolongation(parts)
 
     def gather_units(self, values: Tensor, layer: int, out: Tensor) -> Tensor:
         n = self.coarse_sizes[layer]

@@ -38,6 +38,37 @@ def test_torch_optimisers(name: str, torch_optimizer: type[torch.optim.Optimizer
     torch.testing.assert_close(parameters, theirs_parameters.detach(), rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_parameters_given_get_the_update_that_is_left_without_them(name: str) -> None:
+    sizes = (7, 5, 3)
+    start = torch.randn(parameter_count(sizes), dtype=torch.float64)
+    parameters = start.clone()
+    leaving, adding = (OPTIMIZERS[name](sizes, 0.01, start) for _ in range(2))
+    for gradient in torch.randn(4, len(start), dtype=torch.float64):
+        update = gradient.clone()
+        step(leaving, update)
+        start += update
+        adding.begin_step()
+        for group in adding.groups:
+            adding.step(gradient[group.where].clone(), group, parameters)
+    torch.testing.assert_close(parameters, start, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("name", ["tf1_rmsprop", "rmsprop", "adam"])
+def test_parts_of_a_group_are_updated_as_the_whole(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    like = torch.zeros(50, dtype=torch.float64)
+    whole = OPTIMIZERS[name](SIZES, 0.01, like)
+    monkeypatch.setattr("msann_sweep.training.optimizer.ENTRIES_IN_CACHE", 7)
+    parts = OPTIMIZERS[name](SIZES, 0.01, like)
+    for gradient in GRADIENTS:
+        updates = gradient.clone(), gradient.clone()
+        step(whole, updates[0])
+        step(parts, updates[1])
+        torch.testing.assert_close(updates[1], updates[0], rtol=1e-14, atol=0)
+
+
 def test_tf1_rmsprop() -> None:
     like = torch.zeros(50, dtype=torch.float64)
     optimizer = TF1RMSProp(SIZES, 0.01, like)
