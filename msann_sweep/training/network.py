@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,6 +28,11 @@ def parameter_views(flat: Tensor, sizes: Sequence[int]) -> tuple[list[Tensor], l
         biases.append(flat[start : start + n_out])
         start += n_out
     return weights, biases
+
+
+def constant(value: float, like: Tensor) -> Tensor:
+    """A factor or term, (), on the CPU: an operation takes it faster than Python's number."""
+    return torch.tensor(value, dtype=like.dtype)
 
 
 Apply = Callable[[Tensor], Tensor]
@@ -115,6 +121,18 @@ def total_loss(outputs: Tensor, targets: Tensor, loss: str) -> tuple[Tensor, int
     return each.sum(dtype=torch.float64), count
 
 
+class GradientView(NamedTuple):
+    """A piece of the gradient: of which layer and rows, None for a bias, and where it goes.
+
+    ``units`` are what the rows stand for, (rows, B); None for the network's inputs.
+    """
+
+    layer: int
+    rows: slice | None
+    units: Tensor | None
+    part: Tensor
+
+
 class Network:
     """Parameters, and the buffers of one batch, of the network at one level.
 
@@ -137,9 +155,11 @@ class Network:
         pairs = zip(finest_sizes, sizes, strict=True)
         self.amplitudes = [(finest / coarse) ** 0.5 for finest, coarse in pairs]
         self.batch_size = batch_size
-        self.output_scale = self.amplitudes[-1] / batch_size
+        scale = self.amplitudes[-1] / batch_size
         if form.loss != "cross_entropy":
-            self.output_scale /= finest_sizes[-1]
+            scale /= finest_sizes[-1]
+        self.error_scale = constant(2 * scale if form.loss == "mse" else scale, parameters)
+        self.transposed = [W.T for W in self.weights]
         self.units = [parameters.new_empty(batch_size, n) for n in sizes[1:]]
         self.deltas = [parameters.new_empty(batch_size, n) for n in sizes[1:]]
 
@@ -158,12 +178,10 @@ class Network:
         error = torch.sub(u, targets, out=self.deltas[-1])
         if self.form.loss == "mse":
             _sigmoid_backward(error, u)
-            error.mul_(2 * self.output_scale)
-        else:
-            error.mul_(self.output_scale)
+        error.mul_(self.error_scale)
         _, backward = ACTIVATIONS[self.form.activation]
         for j in range(len(self.weights) - 1, 0, -1):
-            delta = torch.mm(self.deltas[j], self.weights[j].T, out=self.deltas[j - 1])
+            delta = torch.mm(self.deltas[j], self.transposed[j], out=self.deltas[j - 1])
             backward(delta, self.units[j - 1])
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -187,15 +205,28 @@ class Network:
 
         ``out`` is flat, (group.size,).
         """
+        self.write_gradient(inputs, self.gradient_views(group, out))
+
+    def gradient_views(self, group: Group, out: Tensor) -> list[GradientView]:
+        """Where :meth:`gradient` reads and writes: what stays the same from step to step."""
+        views = []
         for piece in group.pieces:
             j, part = piece.layer, out[piece.where]
             if piece.rows is None:
+                views.append(GradientView(j, None, None, part))
+                continue
+            units = self.units[j - 1][:, piece.rows].T if j > 0 else None
+            views.append(GradientView(j, piece.rows, units, part.view(-1, self.sizes[j + 1])))
+        return views
+
+    def write_gradient(self, inputs: Tensor, views: Sequence[GradientView]) -> None:
+        """:meth:`gradient` through views made before."""
+        for j, rows, units, part in views:
+            if rows is None:
                 torch.sum(self.deltas[j], dim=0, out=part)
                 continue
-            u = inputs if j == 0 else self.units[j - 1]
-            dW = part.view(-1, self.sizes[j + 1])
-            rows = u[:, piece.rows].T
-            torch.addmm(dW, rows, self.deltas[j], beta=0, alpha=self.amplitudes[j], out=dW)
+            u = inputs[:, rows].T if units is None else units
+            torch.addmm(part, u, self.deltas[j], beta=0, alpha=self.amplitudes[j], out=part)
 
 
 def new_parameters(sizes: Sequence[int], like: Tensor) -> Tensor:

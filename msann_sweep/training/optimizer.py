@@ -18,6 +18,7 @@ from torch import Tensor
 
 from msann_sweep.training.cost import parameter_count
 from msann_sweep.training.groups import Group, parameter_groups
+from msann_sweep.training.network import constant
 
 # Gradient, slot and scratch of so many float32 entries are within a core's second-level cache.
 ENTRIES_IN_CACHE = 1 << 16
@@ -108,11 +109,6 @@ def _parts(group: Group, most: int) -> Iterator[tuple[slice, slice]]:
     for start in range(0, group.size, most):
         stop = min(start + most, group.size)
         yield slice(start, stop), slice(group.where.start + start, group.where.start + stop)
-
-
-def constant(value: float, like: Tensor) -> Tensor:
-    """A factor or term, (), on the CPU: an operation takes it faster than Python's number."""
-    return torch.tensor(value, dtype=like.dtype)
 
 
 class TF1RMSProp(EntrywiseOptimizer):

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 
 from msann_sweep.operators import OperatorSet
+from msann_sweep.training.groups import Group
 from msann_sweep.training.network import (
     SIGMOID_MSE,
     Form,
+    GradientView,
     Layer,
     Network,
     new_parameters,
@@ -23,6 +25,8 @@ from msann_sweep.training.network import (
 )
 from msann_sweep.training.optimizer import Optimizer
 from msann_sweep.training.transfer import FoldTransfer, transfer_to_finest
+
+Plan = list[tuple[Group, Tensor, list[GradientView]]]
 
 
 class Stepper(ABC):
@@ -45,14 +49,19 @@ class Stepper(ABC):
         largest = max(group.size for each in optimizers for group in each.groups)
         self.buffer = theta.new_empty(largest)
         self.finest = Network(self.sizes[0], self.sizes[0], theta, batch_size, form)
+        self.plans = [self._plan(self.finest, optimizers[0])]
         self.level = 0
 
-    def _update(self, network: Network, optimizer: Optimizer, inputs: Tensor) -> None:
-        """Train a network on the batch last propagated, its gradient existing group by group."""
-        for group in optimizer.groups:
-            gradient = self.buffer[: group.size]
-            network.gradient(inputs, group, gradient)
-            optimizer.step(gradient, group, network.parameters)
+    def _plan(self, network: Network, optimizer: Optimizer) -> Plan:
+        """How :meth:`_update` goes through a network's parameters: a gradient per group."""
+        gradients = ((group, self.buffer[: group.size]) for group in optimizer.groups)
+        return [(group, out, network.gradient_views(group, out)) for group, out in gradients]
+
+    def _update(self, network: Network, level: int, inputs: Tensor) -> None:
+        """Train a level's network on the batch last propagated to it."""
+        for group, gradient, views in self.plans[level]:
+            network.write_gradient(inputs, views)
+            self.optimizers[level].step(gradient, group, network.parameters)
 
     @abstractmethod
     def move_to(self, level: int) -> None:
@@ -140,7 +149,7 @@ class ExactStepper(Stepper):
     def smooth(self, inputs: Tensor, targets: Tensor) -> None:
         self.finest.propagate(inputs, targets)
         if self.level == 0:
-            self._update(self.finest, self.optimizers[0], inputs)
+            self._update(self.finest, 0, inputs)
         else:
             self._find_update(self.level, inputs)
             self.transfers[self.level].add_prolonged(self.theta, self.updates[self.level])
@@ -181,7 +190,7 @@ class SimultaneousStepper(ExactStepper):
         self.finest.propagate(inputs, targets)
         for level in self.updates:
             self._find_update(level, inputs)
-        self._update(self.finest, self.optimizers[0], inputs)
+        self._update(self.finest, 0, inputs)
         for level, update in self.updates.items():
             self.transfers[level].add_prolonged(self.theta, update)
 
@@ -208,6 +217,7 @@ class GalerkinStepper(Stepper):
             for sizes in self.sizes[1:]
         ]
         self.networks = [self.finest, *coarse]
+        self.plans += list(map(self._plan, coarse, optimizers[1:]))
         self.on_arrival = [new_parameters(sizes, theta) for sizes in self.sizes[1:]]
         """By level from 1 on, its parameters when it was last come down to."""
         self.transfers = [
@@ -248,7 +258,7 @@ class GalerkinStepper(Stepper):
     def smooth(self, inputs: Tensor, targets: Tensor) -> None:
         network = self.networks[self.level]
         network.propagate(inputs, targets)
-        self._update(network, self.optimizers[self.level], inputs)
+        self._update(network, self.level, inputs)
 
     def loss(self, inputs: Tensor, targets: Tensor) -> float:
         return self.networks[self.level].loss(inputs, targets)
