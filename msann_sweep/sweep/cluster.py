@@ -5,9 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,21 +33,13 @@ import ray
 from ray._private import ray_constants
 from ray._raylet import Config  # type: ignore[attr-defined]  # compiled
 
+from msann_sweep.sweep.answering import AUTH_MODE, AUTH_TOKEN, AUTH_TOKEN_PATH, REMEDY
 from msann_sweep.sweep.capacity import check_room
 from msann_sweep.sweep.shared_storage import check_shared_storage
 
-ANSWER_TIMEOUT_S = 10.0
-HEALTH_CHECK = """
-import sys
-from ray.scripts.scripts import cli
-print("ready", flush=True)
-cli(["health-check", *sys.argv[1:]])
-"""
 LOOPBACK = "127.0.0.1"
-AUTH_MODE, AUTH_TOKEN, AUTH_TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 START_ATTEMPTS = 3
 NEEDED = {ray_constants.PROCESS_TYPE_GCS_SERVER, ray_constants.PROCESS_TYPE_RAYLET}
-REMEDY = "null starts a local cluster"
 
 
 def connect(config: SweepConfig) -> None:
@@ -60,9 +49,9 @@ def connect(config: SweepConfig) -> None:
     known to this process and those it starts. A cluster that is joined gets the package and the
     directory of MNIST by Ray's runtime environment.
 
-    Raises ResourceError when no cluster answers, when it refuses this process or has another
-    version of Python or Ray, when not even one trial fits, or when its nodes do not see the
-    sweep's storage; nothing is left connected then.
+    Raises ResourceError when the cluster cannot be joined (:func:`check_answers` has been called
+    before) or has another version of Python or Ray, when not even one trial fits, or when its
+    nodes do not see the sweep's storage; nothing is left connected then.
     """
     address = config.resources.address
     if address:
@@ -131,14 +120,7 @@ def check_alive() -> None:
 
 def _join(address: str) -> None:
     """Join the cluster at HOST:PORT, or (auto) the one that this machine is part of."""
-    if address != "auto" and ("://" in address or not address.rpartition(":")[2].isdigit()):
-        raise ResourceError(
-            f"resources.address: got {address}; allowed: auto, or HOST:PORT of a cluster's head. "
-            "A sweep runs on a machine of the cluster, which ray:// is not; to start one from "
-            "outside, use `ray job submit` or one of clusters/"
-        )
     _own_address(None)
-    _check_answers(address)
     package = Path(__file__).parents[1]
     passed_on = {DATA_DIR_VARIABLE, "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"} & set(os.environ)
     environment = {
@@ -174,54 +156,6 @@ def _own_address(host: str | None) -> None:
     if host:
         os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
     ray_constants.ENABLE_RAY_CLUSTER = host is None
-
-
-def _check_answers(address: str) -> None:
-    """Raise ResourceError unless a Ray head answers in time; ``ray.init`` waits for minutes."""
-    reason = f"no cluster answers within {ANSWER_TIMEOUT_S:.0f} s"
-    try:
-        if address != "auto":
-            host, _, port = address.rpartition(":")
-            socket.create_connection((host.strip("[]"), int(port)), ANSWER_TIMEOUT_S).close()
-        answered, output = _health_check([] if address == "auto" else ["--address", address])
-    except subprocess.TimeoutExpired:
-        pass
-    except OSError as error:
-        reason = f"no cluster answers ({error.strerror or error})"
-    else:
-        if answered:
-            return
-        reason = _why_not(output)
-    raise ResourceError(f"resources.address: cannot join {address}: {reason}; {REMEDY}")
-
-
-def _health_check(options: list[str]) -> tuple[bool, str]:
-    """Whether ``ray health-check`` finds a cluster, and what it says.
-
-    In a process that can be ended, for Ray's client waits without end; the time that a busy machine
-    needs to import Ray does not count. Raises TimeoutExpired.
-    """
-    command = [sys.executable, "-c", HEALTH_CHECK, *options]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as check:
-        assert check.stdout
-        check.stdout.readline()
-        try:
-            _, output = check.communicate(timeout=ANSWER_TIMEOUT_S)
-        finally:
-            check.kill()
-    return check.returncode == 0, output
-
-
-def _why_not(output: str) -> str:
-    """What ``ray health-check`` says, in a line."""
-    if "AuthenticationError" in output:
-        return (
-            f"it asks for another token; set {AUTH_MODE}=token, and {AUTH_TOKEN} or "
-            f"{AUTH_TOKEN_PATH} to that of the cluster"
-        )
-    lines = output.strip().splitlines() or ["it does not answer"]
-    return lines[-1].partition("Error: ")[2] or lines[-1]
 
 
 def _in_one_line(error: Exception) -> str:

@@ -11,14 +11,15 @@ import yaml
 from msann_sweep.config import SweepConfig, describe, load_search_space
 from msann_sweep.errors import ConfigError, Problem
 from msann_sweep.sweep import cluster
+from msann_sweep.sweep.answering import check_answers
 from msann_sweep.sweep.assignment import SAMPLE
-from msann_sweep.sweep.launch import SweepRun
 from msann_sweep.sweep.lease import held
 from msann_sweep.sweep.page_keeper import PageWriter
 from msann_sweep.sweep.record import SweepDirectory, SweepState
 from msann_sweep.sweep.recorder import View
 from msann_sweep.sweep.stored import kept_at
 from msann_sweep.sweep.study_storage import check_study_storage
+from msann_sweep.sweep.sweep_run import SweepRun
 from msann_sweep.sweep.tracking import Tracker
 from msann_sweep.training import load_task_data
 
@@ -58,6 +59,8 @@ def resume(
     with kept, held(directory.path) as lease:
         state = directory.read_state()
         config = resumed_config(directory, state, overrides)
+        if config.resources.address:
+            check_answers(config.resources.address)
         check_study_storage(config)
         data = load_task_data(config.task)
         cluster.connect(config)

@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,18 @@ def test_where_nothing_listens_nothing_is_written(folder: Path) -> None:
     assert (
         f"resources.address: cannot join {address}: no cluster answers (Connection ref" in message
     )
+    assert os.listdir(folder) == ["space.yaml"]
+
+
+@pytest.mark.slow
+def test_where_nobody_speaks_the_sweep_is_refused_in_time(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        message = refusal(launch(folder, os.environ, "--address", address))
+        waited_s = time.monotonic() - began
+    assert f"resources.address: cannot join {address}: no cluster answers within 6 s" in message
+    assert waited_s < 15
     assert os.listdir(folder) == ["space.yaml"]
 
 
