@@ -35,9 +35,7 @@ def measure(arguments: list[str]) -> dict[str, Any]:
     busy = os.getloadavg()[0]
     origin = where_and_when()
     command = [sys.executable, "-m", "msann_sweep", "bench", *arguments]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    # Ray warns of many processes on stdout before it.
-    answer = json.loads(output[output.index("{\n") :])
+    answer = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     measured: dict[str, Any] = answer if arguments[0] == "scale" else next(iter(answer.values()))
     return {**measured, **origin, "cpus": os.cpu_count(), "load_before": round(busy, 1)}
 

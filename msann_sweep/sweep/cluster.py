@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from ray._raylet import Config  # type: ignore[attr-defined]  # compiled
 
 from msann_sweep.sweep.answering import AUTH_MODE, AUTH_TOKEN, AUTH_TOKEN_PATH, REMEDY
 from msann_sweep.sweep.capacity import check_room
+from msann_sweep.sweep.log import SWEEP, log_event
 from msann_sweep.sweep.shared_storage import check_shared_storage
 
 LOOPBACK = "127.0.0.1"
@@ -137,6 +139,8 @@ def _join(address: str) -> None:
 
 
 def _init(**options: Any) -> None:
+    # Ray would print what its raylets warn of on stdout, in the midst of a command's JSON.
+    ray._private.worker.print_to_stdstream = _log_warning
     ray.init(
         namespace="msann_sweep",
         log_to_driver=False,
@@ -144,6 +148,10 @@ def _init(**options: Any) -> None:
         configure_logging=True,
         **options,
     )
+
+
+def _log_warning(data: Mapping[str, Any], ignore_prefix: bool) -> None:  # noqa: ARG001  # Ray's
+    log_event(SWEEP, "ray", " ".join(data["lines"]))
 
 
 def _own_address(host: str | None) -> None:

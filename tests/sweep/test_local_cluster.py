@@ -13,6 +13,7 @@ import pytest
 
 from tests.raylets import PATIENCE_S
 
+ROOT = str(Path(__file__).parents[2])
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
 DRIVER = """
 import json, os, pathlib, subprocess, sys
@@ -53,11 +54,10 @@ print(json.dumps({"token": token, "known": known, "mode": mode, "listening": lis
 
 @pytest.mark.slow
 def test_a_sweeps_own_ray_is_private(tmp_path: Path) -> None:
-    root = str(Path(__file__).parents[2])
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     answer = subprocess.run(
         [sys.executable, "-c", DRIVER], cwd=tmp_path, timeout=PATIENCE_S,
-        env={**kept, "PYTHONPATH": root, "HOME": str(tmp_path)}, capture_output=True, text=True,
+        env={**kept, "PYTHONPATH": ROOT, "HOME": str(tmp_path)}, capture_output=True, text=True,
     )  # fmt: skip
     assert answer.returncode == 0, answer.stderr
     seen: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
@@ -72,3 +72,35 @@ def test_a_sweeps_own_ray_is_private(tmp_path: Path) -> None:
     assert seen["written"] == []
     assert not (tmp_path / ".ray").exists()
     assert seen["token"] not in answer.stderr
+
+
+WARNED = """
+import pathlib, time
+import ray
+from ray._private.utils import publish_error_to_driver
+from msann_sweep.config import SweepConfig
+from msann_sweep.sweep import cluster
+from msann_sweep.sweep.log import logging_to
+
+cluster.connect(SweepConfig(name="sweep"))
+log = pathlib.Path("log.txt")
+with logging_to(log):
+    while not log.exists():  # what is said before Ray listens, nobody hears
+        client = ray._private.worker.global_worker.gcs_client
+        publish_error_to_driver("worker_pool_large", "WARNING: so many\\nprocesses", client)
+        time.sleep(0.1)
+cluster.disconnect()
+print("{}")
+"""
+
+
+@pytest.mark.slow
+def test_what_ray_warns_of_is_logged_and_not_printed(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", WARNED], cwd=tmp_path, timeout=PATIENCE_S,
+        env={**os.environ, "PYTHONPATH": ROOT}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == "{}\n"
+    first = (tmp_path / "log.txt").read_text().splitlines()[0]
+    assert first.endswith("  sweep      ray          WARNING: so many processes")
