@@ -18,10 +18,11 @@ from msann_sweep.config.storage import local_folder
 from msann_sweep.errors import StorageError
 from msann_sweep.sweep import remote_lease, stored
 from msann_sweep.sweep.lease import LeaseLostError, Owner
+from msann_sweep.sweep.mirror import kept, local_files
 from msann_sweep.sweep.remote import RemoteFolder
 from msann_sweep.sweep.stored import fetch, kept_at
 from tests.sweep import s3
-from tests.test_cli import SMOKE, command, measured
+from tests.test_cli import SMOKE, UNHURRIED, accept_interrupts, command, measured
 
 STORAGE = f"s3://{s3.BUCKET}/team"
 URI = f"{STORAGE}/sweep"
@@ -145,24 +146,56 @@ def run(machine: Path, *arguments: str | Path) -> subprocess.CompletedProcess[st
     )
 
 
-def results(machine: Path) -> dict[str, Any]:
-    answer = run(machine, "results", URI, "--json")
+def results(machine: Path, sweep: str = URI) -> dict[str, Any]:
+    answer = run(machine, "results", sweep, "--json")
     assert answer.returncode == 0, answer.stderr
     parsed: dict[str, Any] = json.loads(answer.stdout)
     return parsed
 
 
-def test_a_killed_sweep_goes_on_from_another_machine(store: RemoteFolder, tmp_path: Path) -> None:
-    few = ("search.trials=2", "search.baseline_rates=0", "search.concurrency=1")
-    settings = [word for each in (*few, f"storage={STORAGE}") for word in ("--set", each)]
-    process = subprocess.Popen(
-        command("launch", SMOKE, "--name", "sweep", *settings),
-        cwd=tmp_path,
-        env=os.environ | {"MSANN_CACHE_DIR": str(tmp_path / "here")},
+def start(machine: Path, *settings: str) -> subprocess.Popen[bytes]:
+    """A sweep at URI, in a process of its own."""
+    overrides = [word for each in (*settings, f"storage={STORAGE}") for word in ("--set", each)]
+    return subprocess.Popen(
+        command("launch", SMOKE, "--name", "sweep", *UNHURRIED, *overrides),
+        cwd=machine.parent,
+        env=os.environ | {"MSANN_CACHE_DIR": str(machine)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=accept_interrupts,
     )
+
+
+def test_an_outage_in_the_middle_of_a_sweep_loses_nothing(port: int, tmp_path: Path) -> None:
+    folder = local_folder(STORAGE) / "sweep"
+
+    def ended(trials: bytes | None) -> int:
+        return (trials or b"").count(b'"ended"')
+
+    with s3.server(port) as server:
+        store = RemoteFolder(URI)
+        process = start(tmp_path / "here", "search.trials=10000", "search.concurrency=1")
+        try:
+            until(lambda: ended(store.read("trials.jsonl")) > 0)
+            server.send_signal(signal.SIGSTOP)
+            before = ended((folder / "trials.jsonl").read_bytes())
+            until(lambda: ended((folder / "trials.jsonl").read_bytes()) > before + 2)
+            server.send_signal(signal.SIGCONT)
+            until(lambda: ended(store.read("trials.jsonl")) > before + 2)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(400) == 130
+        finally:
+            process.kill()
+        files = local_files(folder)
+        assert kept(store.listing()).keys() == files.keys() | {"mlflow.db"}
+        for name, file in files.items():
+            assert store.read(name) == file.read_bytes(), name
+
+
+def test_a_killed_sweep_goes_on_from_another_machine(store: RemoteFolder, tmp_path: Path) -> None:
+    few = ("search.trials=2", "search.baseline_rates=0", "search.concurrency=1")
+    process = start(tmp_path / "here", *few)
     until(lambda: b'"ended"' in (store.read("trials.jsonl") or b""))
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -177,6 +210,13 @@ def test_a_killed_sweep_goes_on_from_another_machine(store: RemoteFolder, tmp_pa
     by_id = {trial["id"]: trial for trial in after["trials"]}
     assert measured([by_id[trial["id"]] for trial in ended]) == measured(ended)
     assert results(tmp_path / "here") == after
+    words = [word for each in few for word in ("--set", each)]
+    undisturbed = run(
+        tmp_path / "here", "launch", SMOKE, "--name", "undisturbed", *UNHURRIED, *words
+    )
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    reference = results(tmp_path / "here", "undisturbed")
+    assert measured(after["trials"]) == measured(reference["trials"])
     files = store.listing()
     assert {"mlflow.db", "log.txt", "sweep.yaml", "study.journal"} <= files.keys()
     assert not {name for name in files if name.startswith(("lease", "tune/"))}
