@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from msann_sweep.operators import lineage, objective, optimize_circulant, optimize_prolongation
-from msann_sweep.operators.operator import FloatArray
+from msann_sweep.operators.operator import FloatArray, Operator
 
 # The paper's scales (Section 3.2.1), at which Figure SM1 trades the two terms.
 ALPHA = 1.0
@@ -100,7 +100,7 @@ def draw_transition(level: int, steps: int, max_iterations: int, file: Path) -> 
 
 def draw_maps(maps: dict[str, FloatArray], title: str, file: Path) -> None:
     """Figure 3: one map a column, black where its entries are largest in absolute value."""
-    width = sum(0.9 + P.shape[1] / 24 for P in maps.values())
+    width = sum(0.4 + 3.6 * P.shape[1] / P.shape[0] for P in maps.values())
     figure = Figure(figsize=(max(width, 4), 4.6), layout="constrained")
     for panel, (name, P) in zip(
         np.ravel(figure.subplots(1, len(maps), squeeze=False)), maps.items(), strict=True
@@ -111,8 +111,24 @@ def draw_maps(maps: dict[str, FloatArray], title: str, file: Path) -> None:
     figure.savefig(file, dpi=130)
 
 
+def largest_of_blocks(operator: Operator, side: int) -> FloatArray:
+    """P by blocks of side × side units, shape (⌈n_fine/side⌉, ⌈n_coarse/side⌉).
+
+    Each block is its entry of largest absolute value. A few columns of P are made at a time: all
+    of them, of a large layer, would fill the memory.
+    """
+    n_coarse, rows = operator.n_coarse, np.arange(0, operator.n_fine, side)
+    columns = []
+    for start in range(0, n_coarse, side):
+        P = operator.prolong(np.eye(min(side, n_coarse - start), n_coarse, start))
+        high = np.maximum.reduceat(P.max(axis=0), rows)
+        low = np.minimum.reduceat(P.min(axis=0), rows)
+        columns.append(np.where(high >= -low, high, low))
+    return np.stack(columns, axis=1)
+
+
 def _draw(panel: Axes, P: FloatArray) -> None:
-    panel.imshow(np.abs(P), cmap="gray_r", interpolation="nearest")
+    panel.imshow(np.abs(P), cmap="gray_r", vmin=0, interpolation="nearest")
     panel.set_xlabel("coarse")
     panel.set_ylabel("fine")
     panel.set_xticks([])

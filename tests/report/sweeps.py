@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,17 @@ storage: {storage}
 
 
 def make_sweep(
-    storage: Path, name: str = "made", seeds: int = 1, status: str = "finished"
+    storage: Path,
+    name: str = "made",
+    seeds: int = 1,
+    status: str = "finished",
+    overrides: Sequence[str] = (),
 ) -> tuple[SweepConfig, SweepDirectory]:
     """An empty sweep."""
     file = storage / f"{name}.yaml"
     storage.mkdir(parents=True, exist_ok=True)
     file.write_text(SPACE.format(name=name, seeds=seeds, storage=storage))
-    config = load_search_space(file)
+    config = load_search_space(file, overrides)
     directory = SweepDirectory.create(config)
     data = {"name": "one_object", "digest": "6", "description": "one_object, generated: n 6"}
     state = SweepState(name, status, "2026-01-01T00:00:00+00:00", trained_on=data)

@@ -39,11 +39,15 @@ def test_a_finished_sweep_has_every_part(tmp_path: Path) -> None:
     folder = directory.path / "report"
     pictures = {file.stem for file in folder.glob("*.png")}
     assert pictures == {
-        *("curves-cost", "curves-seconds", "strategies", "images", "prolongations", "timeline"),
+        *("curves-cost", "curves-seconds", "strategies", "images", "timeline"),
         *("search-parallel", "search-slices", "search-importance"),
+        *("prolongations-path", "prolongations-random"),
     }
     tables = {file.stem for file in folder.glob("*.csv")}
-    assert tables >= (pictures - {"search-parallel", "search-slices"}) | {"comparison", "trials"}
+    assert tables == {
+        *("curves-cost", "curves-seconds", "strategies", "images", "timeline", "prolongations"),
+        *("search-samples", "search-importance", "comparison", "trials"),
+    }
 
 
 def test_a_panel_has_the_best_over_k_of_every_depth(tmp_path: Path) -> None:

@@ -29,6 +29,11 @@ QUICKLY_BUILT = ("path", "grid", "grid_shuffled", "diffuse", "injection", "rando
 LARGEST_BUILT_HERE = 4096
 
 
+def slug(words: str) -> str:
+    """Words as part of a link or of a file's name."""
+    return "-".join("".join(c if c.isalnum() else " " for c in words.lower()).split())
+
+
 @dataclass(frozen=True)
 class Section:
     """A heading with what stands below it, as HTML; its pictures and tables lie in files too."""
@@ -39,7 +44,7 @@ class Section:
     @property
     def anchor(self) -> str:
         """The section's name in links."""
-        return "-".join("".join(c if c.isalnum() else " " for c in self.title.lower()).split())
+        return slug(self.title)
 
 
 @dataclass(frozen=True)
