@@ -31,12 +31,21 @@ def _load(sweep: str, storage: str) -> LoadedSweep:
 @click.argument("sweep")
 @storage_option
 @click.option("--page-only", is_flag=True, help="Leave out the PNG and CSV files beside the page.")
-def report(sweep: str, storage: str, page_only: bool) -> None:
+@click.option(
+    "--to-mlflow", is_flag=True, help="Also put the files into the sweep's own run in MLflow."
+)
+def report(sweep: str, storage: str, page_only: bool, to_mlflow: bool) -> None:
     """Write the report of SWEEP: one HTML page that needs no network, PNG and CSV files."""
     loaded = _load(sweep, storage)
-    from msann_sweep.report.page import write_page
+    from msann_sweep.report.page import files_beside, write_page
 
-    click.echo(write_page(loaded, pictures=not page_only))
+    page = write_page(loaded, pictures=not page_only)
+    click.echo(page)
+    if to_mlflow:
+        from msann_sweep.sweep.tracking import log_report
+
+        files = [page] if page_only else [page, *files_beside(page)]
+        log_report(loaded.config, loaded.state, files)
 
 
 @click.command()

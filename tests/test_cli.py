@@ -128,8 +128,18 @@ class TestFinishedSweep:
         assert "data-reloads" not in page
         client = MlflowClient(f"sqlite:///{finished}/runs/mlflow.db")
         (parent,) = client.search_runs(["1"], "tags.`msann.kind` = 'sweep'")
+
+        def logged(run_id: str) -> set[str]:
+            return {each.path for each in client.list_artifacts(run_id, "report")}
+
         path = client.download_artifacts(parent.info.run_id, "report/index.html")
         assert Path(path).read_text(encoding="utf-8") == page
+        assert logged(parent.info.run_id) == {"report/index.html"}
+        answer = run(finished, "report", "smoke", "--to-mlflow")
+        assert answer.returncode == 0, answer.stderr
+        written = {f"report/{file.name}" for file in (finished / "runs/smoke/report").iterdir()}
+        assert logged(parent.info.run_id) == written
+        assert {"report/curves-cost.png", "report/curves-cost.csv"} <= written
 
     def test_only_the_compared_weights_are_kept(self, finished: Path) -> None:
         answer = results(finished, "smoke")

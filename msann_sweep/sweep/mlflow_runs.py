@@ -67,7 +67,7 @@ class MlflowRuns:
         with self._lock:
             if self.run_id is None:
                 assert self._state is not None
-                run = self._find_parent(self._state)
+                run = self.find(self._state)
                 if run is None:
                     run, self._mirrors = self._create_parent(self._state), {}
                 elif run.info.status != "RUNNING":
@@ -75,7 +75,8 @@ class MlflowRuns:
                 self.run_id, self.start_ms = run.info.run_id, run.info.start_time
             return self.run_id
 
-    def _find_parent(self, state: SweepState) -> Run | None:
+    def find(self, state: SweepState) -> Run | None:
+        """A sweep's own run, if there is one."""
         found = self.client.search_runs(
             [self.experiment_id], f"tags.`msann.sweep` = '{_identity(state)}'", max_results=1
         )

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from msann_sweep.config import SweepConfig
 from msann_sweep.config.storage import tracking_database
+from msann_sweep.errors import TrackingError
+from msann_sweep.secrets import masked
 from msann_sweep.sweep import mlflow_pages as pages
 from msann_sweep.sweep.mlflow_connection import connect, is_final, reason_of
 from msann_sweep.sweep.mlflow_runs import MlflowRuns, sweep_metrics
@@ -30,6 +32,7 @@ from msann_sweep.training import Row
 # that does.
 PATIENCE_S = 30.0
 LONGEST_INTERRUPTED_S = 5.0
+REPORT = "report"
 
 
 def tracking_uri(config: SweepConfig) -> str:
@@ -37,6 +40,28 @@ def tracking_uri(config: SweepConfig) -> str:
     if config.tracking.uri:
         return config.tracking.uri
     return f"sqlite:///{tracking_database(config.storage, config.name).resolve()}"
+
+
+def log_report(config: SweepConfig, state: SweepState, files: Sequence[Path]) -> None:
+    """Put a report's files beside the artifacts of the sweep's own run, in place of older ones.
+
+    The run may have ended, or be another process' to write. Raises TrackingError when MLflow cannot
+    be reached, has no such run, or does not take the files.
+    """
+    uri = tracking_uri(config)
+    client, experiment_id = connect(config, uri)
+    try:
+        run = MlflowRuns(client, experiment_id, config).find(state)
+        if run:
+            for file in files:
+                client.log_artifact(run.info.run_id, str(file), REPORT)
+    except Exception as error:  # whatever MLflow's back-ends raise
+        where = f"tracking.uri: {masked(uri)} does not take the report"
+        raise TrackingError(f"{where}: {reason_of(error)}") from None
+    if run is None:
+        raise TrackingError(
+            f"tracking.uri: {masked(uri)} has no run of sweep {state.name!r}; `resume` writes it"
+        )
 
 
 class Tracker:
@@ -144,7 +169,7 @@ class Tracker:
 
     def log_page(self, page: Path) -> None:
         """Put the sweep's HTML page beside the run's artifacts, in place of an older one."""
-        self.log_artifacts([page], "report")
+        self.log_artifacts([page], REPORT)
 
     def log_model(self, record: TrialRecord, weights: Path, example: NDArray[np.float32]) -> None:
         """Register a trial's network as a model, unless that is not wanted, or has been done."""

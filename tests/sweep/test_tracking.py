@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from msann_sweep.errors import TrackingError
-from msann_sweep.sweep.tracking import Tracker
+from msann_sweep.sweep.tracking import Tracker, log_report
 from msann_sweep.training import Row
 from tests.sweep.tracked import Recorded, rows
 
@@ -187,6 +189,41 @@ def test_a_new_best_has_its_curve_beside_the_earlier_one(sweep: Recorded) -> Non
     assert [point.value for point in history] == [row["val_mse"] for row in better]
     kept = sweep.client().get_metric_history(parent.info.run_id, "val_mse/best")
     assert [point.value for point in kept] == [row["val_mse"] for row in rows(30)]
+
+
+def test_a_report_goes_into_the_run_of_a_sweep_that_has_ended(
+    sweep: Recorded, tmp_path: Path
+) -> None:
+    files = [tmp_path / name for name in ("index.html", "curves.png", "curves.csv")]
+    for file in files:
+        file.write_text("early")
+    with pytest.raises(TrackingError, match="has no run of sweep 'recorded'; `resume` writes it"):
+        log_report(sweep.config, sweep.state, files)
+    tracker = sweep.tracker()
+    tracker.log_page(files[0])
+    sweep.close(tracker)
+    ended = sweep.runs()["sweep"]
+    for text in ("late", "later"):
+        for file in files:
+            file.write_text(text)
+        log_report(sweep.config, sweep.state, files)
+    client, run_id = sweep.client(), ended.info.run_id
+    for file in files:
+        kept = client.download_artifacts(run_id, f"report/{file.name}")
+        assert Path(kept).read_text() == "later"
+    assert {name: vars(run.info) for name, run in sweep.runs().items()} == {
+        "sweep": vars(ended.info)
+    }
+
+
+def test_a_store_that_takes_no_report_is_named(sweep: Recorded) -> None:
+    tracker = sweep.tracker()
+    sweep.close(tracker)
+    blocked = Path(sweep.config.storage) / "mlartifacts"
+    shutil.rmtree(blocked)
+    blocked.write_text("a file where the folder of artifacts would be")
+    with pytest.raises(TrackingError, match="does not take the report"):
+        log_report(sweep.config, sweep.state, [Path(__file__)])
 
 
 def test_a_server_that_does_not_answer_is_named_without_its_password(

@@ -21,6 +21,8 @@ from msann_sweep.report.page.search import search_section
 from msann_sweep.report.page.section import Context, Section
 from msann_sweep.report.page.trials import timeline_section, trials_section
 
+KINDS_BESIDE = (".png", ".csv", ".json")
+
 
 def write_page(sweep: LoadedSweep, pictures: bool = True) -> Path:
     """Write the sweep's page and, if ``pictures``, PNG and CSV files of each part beside it.
@@ -47,6 +49,11 @@ def write_page(sweep: LoadedSweep, pictures: bool = True) -> Path:
         return replace(file, content)
     except OSError as error:
         raise StorageError(f"report: cannot write to {file.parent}: {error.strerror}") from None
+
+
+def files_beside(page: Path) -> list[Path]:
+    """The pictures and tables beside a page, not what is half written."""
+    return sorted(file for file in page.parent.iterdir() if file.suffix in KINDS_BESIDE)
 
 
 def replace(file: Path, content: str) -> Path:
