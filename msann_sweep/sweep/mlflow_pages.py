@@ -27,6 +27,8 @@ COLOURS = {
 OTHERS = "#999999"
 TAG_LENGTH = 5000
 VIEW = "curves"
+# The tag of what the view shows: the sweeps' own runs and those of the trials compared.
+COMPARISON = "comparison"
 TRAINING = "workflowType=machine_learning"
 LIVE = "best_cost_to_tenth"
 
@@ -55,8 +57,13 @@ def run_name(assignment: Assignment, params: Mapping[str, Any], seeds: int) -> s
 
 
 def role_of(assignment: Assignment) -> str:
-    """The ``role`` of a run before trials are compared: default, baseline or sample."""
-    return assignment.role if assignment.role in (DEFAULT, SAMPLE) else "baseline"
+    """The ``role`` of a run whose trial is none of the compared ones: baseline or sample."""
+    return SAMPLE if assignment.role == SAMPLE else "baseline"
+
+
+def compared_name(sweep: str, role: str, name: str) -> str:
+    """The name of a compared trial's run: what a legend says where sweeps stand side by side."""
+    return f"{sweep} {role.replace('_', ' ')}: {name}"
 
 
 def colour_tag(role: str) -> dict[str, str]:
@@ -176,18 +183,22 @@ def experiment_tags(experiment_id: str) -> dict[str, str]:
 def charts_view() -> str:
     """The saved view of an experiment's charts, as MLflow's page reads it.
 
-    What MLflow adds by itself, a chart a metric, is folded below.
+    It lists the compared trials beside their sweeps, the latest first: ordered by date, MLflow
+    would fold trials into their sweeps, and draw none. What it adds by itself, a chart a metric,
+    is folded below.
     """
-    curves = [role_metric(role) for role in TITLES]
     charts = [
-        _line_chart("curves", curves, log=True),
-        _line_chart("progress", [LIVE], log=False),
-        _line_chart("trials", ["val_mse"], log=True),
+        _line_chart("curves", "val_mse", log=True),
+        _line_chart("progress", LIVE, log=False),
     ]
     folded = ("val_mse", "operators", "Model metrics")
     sections = [("sweeps", "Sweeps", True), *((name, name, False) for name in folded)]
     return json.dumps(
         {
+            "searchFilter": f"tags.{COMPARISON} != ''",
+            "orderByKey": f"tags.`{COMPARISON}`",
+            "orderByAsc": False,
+            "runsHiddenMode": "FIRST_20_RUNS",
             "compareRunCharts": charts,
             "compareRunSections": [
                 {
@@ -212,13 +223,13 @@ def role_metric(role: str, trial_id: str | None = None) -> str:
     return f"val_mse/{role}" + (f"_{trial_id}" if trial_id else "")
 
 
-def _line_chart(uuid: str, keys: list[str], *, log: bool) -> dict[str, Any]:
+def _line_chart(uuid: str, key: str, *, log: bool) -> dict[str, Any]:
     scale = "log" if log else "linear"
     return {
         "uuid": uuid,
         "type": "LINE",
-        "metricKey": keys[0],
-        "selectedMetricKeys": keys,
+        "metricKey": key,
+        "selectedMetricKeys": [key],
         "metricSectionId": "sweeps",
         "isGenerated": False,
         "deleted": False,

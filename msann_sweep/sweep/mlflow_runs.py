@@ -86,6 +86,7 @@ class MlflowRuns:
         tags = {
             "msann.kind": "sweep",
             "msann.sweep": _identity(state),
+            pages.COMPARISON: self._comparison(),
             "trained_on": state.trained_on["description"],
             "mlflow.source.name": "msann_sweep",
             "mlflow.source.git.commit": str(state.environment.get("commit") or "unknown"),
@@ -141,14 +142,14 @@ class MlflowRuns:
     def _run_of(self, record: TrialRecord) -> Mirror:
         mirrors, assignment = self.mirrors(), record.assignment
         if record.id not in mirrors:
-            params, role = self._trial_params(record), pages.role_of(assignment)
+            role = pages.role_of(assignment)
             tags = {"mlflow.parentRunId": self.parent(), "trial": record.id, "role": role}
             try:
                 run = self.client.create_run(
                     self.experiment_id,
                     start_time=_ms(record.started_s),
                     tags=tags | pages.colour_tag(role),
-                    run_name=pages.run_name(assignment, params, self.config.search.seeds),
+                    run_name=self._run_name(record),
                 )
             except Exception:
                 self._mirrors = None  # perhaps it was made
@@ -192,19 +193,38 @@ class MlflowRuns:
     def _trial_params(self, record: TrialRecord) -> dict[str, Any]:
         return self.config.trial(record.assignment.params, record.assignment.seed).params()
 
+    def _run_name(self, record: TrialRecord) -> str:
+        params, seeds = self._trial_params(record), self.config.search.seeds
+        return pages.run_name(record.assignment, params, seeds)
+
+    def _comparison(self) -> str:
+        """What the runs of one sweep's comparison are found by; later sweeps' sort after it."""
+        assert self._state is not None
+        return f"{self._state.created} {self._state.name}"
+
     def describe_sweep(self, tags: Mapping[str, str], metrics: Sequence[Metric]) -> None:
         """Set tags and add points of the sweep's own run."""
         self.client.log_batch(self.parent(), metrics=metrics, tags=_tags(tags))
 
     def name_roles(self, roles: Mapping[str, str], records: Mapping[str, TrialRecord]) -> None:
-        """Tag the compared trials' runs by their roles, and no other one any longer."""
+        """Name and tag the compared trials' runs by their roles, and no other one any longer."""
         for trial_id, mirror in self.mirrors().items():
             if trial_id in records:
-                role = roles.get(trial_id) or pages.role_of(records[trial_id].assignment)
+                record = records[trial_id]
+                role = roles.get(trial_id) or pages.role_of(record.assignment)
                 if role != mirror.role:
-                    tags = {"role": role, **pages.colour_tag(role)}
-                    self.client.log_batch(mirror.run_id, tags=_tags(tags))
-                    mirror.role = role
+                    self._name_role(mirror, record, role)
+
+    def _name_role(self, mirror: Mirror, record: TrialRecord, role: str) -> None:
+        compared, name = role in pages.TITLES, self._run_name(record)
+        if compared:
+            name = pages.compared_name(self.config.name, role, name)
+        comparison = self._comparison() if compared else ""
+        tags = {"role": role, pages.COMPARISON: comparison, **pages.colour_tag(role)}
+        # The role is known by its tag, so it is written last: what is cut off is done again.
+        self.client.update_run(mirror.run_id, name=name)
+        self.client.log_batch(mirror.run_id, tags=_tags(tags))
+        mirror.role = role
 
     def log_role_curve(self, role: str, trial_id: str, curve: Sequence[Row]) -> None:
         """A compared trial's curve on the sweep's own run, as ``val_mse/best``.

@@ -31,7 +31,7 @@ def test_a_trial_becomes_a_child_run_with_its_whole_curve(sweep: Recorded) -> No
     }
     assert "batch_size" not in run.data.params
     assert parent.data.params["batch_size"] == "128"
-    assert run.info.run_name == "γ1 L2 k1 path exact lr 0.0005"
+    assert run.info.run_name == "recorded best: γ1 L2 k1 path exact lr 0.0005"
     assert run.data.tags["stopped"] == "target"
     assert {run.info.status, parent.info.status} == {"FINISHED"}
     assert run.inputs.dataset_inputs[0].dataset.name == "one_object"
@@ -170,6 +170,43 @@ def test_what_a_person_sees_first(sweep: Recorded) -> None:
     assert {"val_mse/best", "val_mse/worst", "val_mse/default"} <= parent.data.metrics.keys()
     experiment = client.get_experiment(parent.info.experiment_id)
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_only_those_compared_now_are_named_and_found_as_such(sweep: Recorded) -> None:
+    def trial(tracker: Tracker, trial_id: str, cost: float, **params: float) -> None:
+        curve = [row | {"cost": row["cost"] * cost} for row in rows(20)]
+        sweep.trial(tracker, trial_id, curve, **params)  # type: ignore[arg-type]
+
+    first = sweep.tracker()
+    trial(first, "default", 4.0, L=0)
+    trial(first, "t0000", 2.0, gamma=1)
+    trial(first, "t0001", 3.0, gamma=2)
+    sweep.close(first)
+    before = sweep.runs()["t0000"].info
+    assert before.run_name == "recorded best: γ1 L2 k1 path exact lr 0.0005"
+    second = sweep.tracker()
+    trial(second, "t0002", 1.0, L=3)
+    sweep.close(second)
+    for _ in range(2):
+        runs = sweep.runs()
+        assert {name: run.info.run_name for name, run in runs.items()} == {
+            "sweep": "recorded",
+            "default": "recorded default: default",
+            "t0000": "γ1 L2 k1 path exact lr 0.0005",
+            "t0001": "recorded worst: γ2 L2 k1 path exact lr 0.0005",
+            "t0002": "recorded best: γ1 L3 k1 path exact lr 0.0005",
+        }
+        assert (before.status, before.end_time) == (
+            runs["t0000"].info.status,
+            runs["t0000"].info.end_time,
+        )
+        (experiment_id,) = {run.info.experiment_id for run in runs.values()}
+        found = sweep.client().search_runs([experiment_id], "tags.comparison != ''")
+        shown = {run.info.run_id for run in found}
+        assert {name for name, run in runs.items() if run.info.run_id in shown} == {
+            *("sweep", "default", "t0001", "t0002")
+        }
+        sweep.close(sweep.tracker())  # resumed with nothing to do
 
 
 def test_a_new_best_has_its_curve_beside_the_earlier_one(sweep: Recorded) -> None:
