@@ -158,10 +158,8 @@ class TestFinishedSweep:
         assert results(finished, "smoke") == before
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "how", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGKILL]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_sweep_goes_on(tmp_path: Path, how: signal.Signals) -> None:
     # Nothing may depend on seconds: no budget of them, and one trial after the other.
     settings = ("search.concurrency=1", "stopping.target=0.03", "training.budget_s=null")
