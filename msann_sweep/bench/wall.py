@@ -214,18 +214,24 @@ def _compare(
     chosen: Sequence[dict[str, Params]],
     trained: Sequence[dict[str, list[Row]]],
 ) -> list[dict[str, float | None]]:
-    """One seed's figures of both sides."""
+    """One seed's figures of both sides; ``*_spent`` are to a tenth, or all where it is missed."""
     plain, _ = trained
     tenth_mse = 0.1 * plain[TENTH][0]["val_mse"]
     default_final_mse = min(row["val_mse"] for row in plain[FINAL])
-    figures = []
+    figures: list[dict[str, float | None]] = []
     for params, curves, multilevel in zip(chosen, trained, (False, True), strict=True):
         tenth, final = _reach(curves[TENTH], tenth_mse), _reach(curves[FINAL], default_final_mse)
+        last = curves[TENTH][-1]
+        spent = tenth or Crossing(cost=last["cost"], wall_s=last["wall_s"])
+        flops = _flops(config, params[TENTH], curves[TENTH], spent, multilevel)
         figures.append(
             {
-                "cost_to_tenth": tenth.cost if tenth else None,
-                "wall_to_tenth_s": tenth.wall_s if tenth else None,
-                "flops_to_tenth": _flops(config, params[TENTH], curves[TENTH], tenth, multilevel),
+                "cost_to_tenth": spent.cost if tenth else None,
+                "wall_to_tenth_s": spent.wall_s if tenth else None,
+                "flops_to_tenth": flops if tenth else None,
+                "cost_spent": spent.cost,
+                "wall_spent_s": spent.wall_s,
+                "flops_spent": flops,
                 "final_mse": min(row["val_mse"] for row in curves[FINAL]),
                 "wall_to_default_final_s": final.wall_s if final else None,
             }
@@ -234,18 +240,12 @@ def _compare(
 
 
 def _flops(
-    config: SweepConfig,
-    params: Params,
-    curve: Sequence[Row],
-    crossing: Crossing | None,
-    multilevel: bool,
-) -> float | None:
-    """Floating-point operations of the matrix products up to the evaluation after the crossing."""
-    if crossing is None:
-        return None
+    config: SweepConfig, params: Params, curve: Sequence[Row], spent: Crossing, multilevel: bool
+) -> float:
+    """Floating-point operations of the matrix products up to the evaluation after that."""
     trial: TrialConfig = config.trial(params if multilevel else {"L": 0, **params})
     each = operations_per_step(trial) if multilevel else [plain_flops_per_step(trial)]
-    row = next(row for row in curve if row["wall_s"] >= crossing.wall_s)
+    row = next(row for row in curve if row["wall_s"] >= spent.wall_s)
     return float(sum(n * f for n, f in zip(row["steps_per_level"], each, strict=True)))
 
 
@@ -272,6 +272,9 @@ def _summary(
         "wall_ratio": _ratio(sides, "wall_to_tenth_s"),
         "flops_ratio": _ratio(sides, "flops_to_tenth"),
         "wall_to_default_final_ratio": _ratio(sides, "wall_to_default_final_s"),
+        "cost_ratio_at_least": _at_least(sides, "cost_to_tenth", "cost_spent"),
+        "wall_ratio_at_least": _at_least(sides, "wall_to_tenth_s", "wall_spent_s"),
+        "flops_ratio_at_least": _at_least(sides, "flops_to_tenth", "flops_spent"),
         "trials_per_side": TRIALS_PER_SIDE,
         "budget_s": budget_s,
         "seeds": len(runs),
@@ -295,3 +298,9 @@ def _ratio(sides: Mapping[str, Mapping[str, Any]], key: str) -> float | None:
     """The default's mean over MsANN's; None where either did not arrive under every seed."""
     default, msann = sides["default"][key], sides["msann"][key]
     return default / msann if default and msann else None
+
+
+def _at_least(sides: Mapping[str, Mapping[str, Any]], key: str, spent: str) -> float | None:
+    """A lower bound of the ratio where MsANN alone arrived under every seed; None elsewhere."""
+    default, msann = sides["default"], sides["msann"]
+    return default[spent] / msann[key] if default[key] is None and msann[key] else None

@@ -9,6 +9,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from msann_sweep.report.wall import ratio
+
 COLORS = {"default": "#D55E00", "msann": "#0072B2"}
 WORDS = {"default": "plain PyTorch, tuned", "msann": "MsANN, tuned alike"}
 PANELS = (
@@ -24,9 +26,9 @@ def draw_wall(measured: Sequence[Mapping[str, Any]], file: Path) -> None:
     """
     figure = Figure(figsize=(9, 0.42 * len(measured) + 1.5), layout="constrained")
     panels = figure.subplots(1, len(PANELS), sharey=True)
-    for axes, (key, ratio, title) in zip(panels, PANELS, strict=True):
+    for axes, (key, ratio_key, title) in zip(panels, PANELS, strict=True):
         for row, each in enumerate(measured):
-            _draw_task(axes, row, each, key, ratio)
+            _draw_task(axes, row, each, key, ratio_key)
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_title(title, fontsize=11)
@@ -50,7 +52,7 @@ def _name(task: Mapping[str, Any]) -> str:
     return words[task["task"]] + size
 
 
-def _draw_task(axes: Axes, row: int, task: Mapping[str, Any], key: str, ratio: str) -> None:
+def _draw_task(axes: Axes, row: int, task: Mapping[str, Any], key: str, ratio_key: str) -> None:
     seconds = {side: task[side][key] or task["budget_s"] for side in COLORS}
     axes.plot(list(seconds.values()), [row, row], color="#999999", linewidth=2, zorder=1)
     for side, color in COLORS.items():
@@ -66,5 +68,5 @@ def _draw_task(axes: Axes, row: int, task: Mapping[str, Any], key: str, ratio: s
             zorder=2,
         )
     middle = (seconds["default"] * seconds["msann"]) ** 0.5
-    words = f"{task[ratio]:.1f}×" if task[ratio] else "not reached"
+    words = ratio(task, ratio_key) or "not reached"
     axes.annotate(words, (middle, row), (0, 4), textcoords="offset points", ha="center", fontsize=9)

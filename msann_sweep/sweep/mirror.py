@@ -146,7 +146,6 @@ class Mirror:
 
     def _upload(self, file: Path, name: str) -> None:
         if name != DATABASE:
-            file.stat()
             self.remote.upload(file, name)
             return
         with tempfile.TemporaryDirectory() as folder:

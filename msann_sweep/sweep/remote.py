@@ -17,11 +17,14 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import fsspec
+from fsspec.asyn import sync
+from fsspec.exceptions import FSTimeoutError
 
 from msann_sweep.errors import StorageError
 from msann_sweep.secrets import masked
 
 ANSWER_WITHIN_S = 15.0
+SLOWEST_BYTES_PER_S = 100_000
 # A store that does not answer is to be told from a slow one soon: the caller tries again.
 OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {
@@ -81,7 +84,7 @@ class RemoteFolder:
     def write(self, name: str, content: bytes) -> None:
         """Put a file's content whole."""
         self._make_folder(name)
-        self.fs.pipe_file(self._path(name), content)
+        self._put("pipe_file", self._path(name), content, size_bytes=len(content))
 
     def create(self, name: str, content: bytes) -> bool:
         """Write a file unless it exists; whether it was written."""
@@ -106,7 +109,8 @@ class RemoteFolder:
     def upload(self, file: Path, name: str) -> None:
         """Copy a file of this machine there."""
         self._make_folder(name)
-        self.fs.put_file(str(file), self._path(name))
+        size_bytes = file.stat().st_size
+        self._put("put_file", str(file), self._path(name), size_bytes=size_bytes)
 
     def download(self, name: str, file: Path) -> None:
         """Copy a file from there, whole or not at all."""
@@ -120,6 +124,20 @@ class RemoteFolder:
         self.fs.invalidate_cache()
         time: datetime = self.fs.modified(self._path(name))
         return time
+
+    def _put(self, method: str, *arguments: Any, size_bytes: int) -> None:
+        """Send that many bytes; TimeoutError where the store takes them too slowly.
+
+        Its library's own limits hold while an answer is waited for, not while a body is sent.
+        """
+        if not self.fs.async_impl:
+            getattr(self.fs, method)(*arguments)
+            return
+        limit_s = ANSWER_WITHIN_S + size_bytes / SLOWEST_BYTES_PER_S
+        try:
+            sync(self.fs.loop, getattr(self.fs, f"_{method}"), *arguments, timeout=limit_s)
+        except FSTimeoutError:
+            raise TimeoutError(f"{size_bytes:,} bytes not taken within {limit_s:.0f} s") from None
 
     def _path(self, name: str) -> str:
         return f"{self.root}/{name}"

@@ -53,15 +53,17 @@ def _update(trial: TrialConfig, sizes: Sequence[int], level: int) -> int:
     """The gradient, the optimiser's own products, and those with P on both ways."""
     total = 2 * trial.batch_size * sum(_products(sizes))
     if trial.optimizer == "muon":
-        total += sum(_orthogonalization(*pair) for pair in pairwise(sizes))
+        total += sum(_orthogonalization(trial, *pair) for pair in pairwise(sizes))
     if level > 0:
         layers = zip(pairwise(trial.layers), pairwise(sizes), strict=True)
         total += sum(_transfer(trial, fine, coarse) for fine, coarse in layers)
     return total
 
 
-def _orthogonalization(n_in: int, n_out: int) -> int:
+def _orthogonalization(trial: TrialConfig, n_in: int, n_out: int) -> int:
     small, large = sorted((n_in, n_out))
+    if trial.precision == "float32":
+        return 4 * small**2 * large + 2 * (4 * Muon.ITERATIONS - 3) * small**3
     return Muon.ITERATIONS * 2 * (2 * small * small * large + small**3)
 
 

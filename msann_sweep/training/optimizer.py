@@ -218,7 +218,7 @@ class Muon(Optimizer):
         self.factors = like.new_empty(2)
         self.scratch = like.new_empty(max(group.size for group in self.groups))
         smaller = max(min(pair) for pair in itertools.pairwise(sizes))
-        self.grams = like.new_empty(2, smaller * smaller)
+        self.grams = like.new_empty(4, smaller * smaller)
 
     def begin_step(self) -> None:
         super().begin_step()
@@ -241,18 +241,47 @@ class Muon(Optimizer):
 
     def _orthogonalize(self, W: Tensor, spare: Tensor) -> None:
         """Replace W by about U Vᵀ of its singular value decomposition U S Vᵀ, in place."""
-        a, b, c = self.COEFFICIENTS
         W.div_(torch.linalg.vector_norm(W).clamp_(min=1e-7))
         X, Y = (W, spare) if W.shape[0] <= W.shape[1] else (W.T, spare.T)
+        if torch.get_float32_matmul_precision() == "highest":
+            torch.mm(self._composed(X), X, out=Y)
+        else:
+            self._iterate(X, Y)
+        W.copy_(spare)
+
+    def _composed(self, X: Tensor) -> Tensor:
+        """All iterations X ← p(X Xᵀ) X, p(G) = aI + bG + cG², as one (n, n) factor of X.
+
+        G ← p(G) G p(G) goes along, so that the long side of X takes part in two products only.
+        Errors of G grow by a² an iteration: float32 has room for that, TF32 and bf16 have not.
+        """
+        a, b, c = self.COEFFICIENTS
         n = len(X)
-        gram, update = (each[: n * n].view(n, n) for each in self.grams)
+        gram, p, factor, spare = (each[: n * n].view(n, n) for each in self.grams.unbind())
+        torch.mm(X, X.T, out=gram)
+        for iteration in range(self.ITERATIONS):
+            torch.addmm(gram, gram, gram, beta=b, alpha=c, out=p)
+            p.diagonal().add_(a)
+            if iteration == 0:
+                factor.copy_(p)
+            else:
+                torch.mm(p, factor, out=spare)
+                factor, spare = spare, factor
+            if iteration < self.ITERATIONS - 1:
+                torch.mm(p, gram, out=spare)
+                torch.mm(spare, p, out=gram)
+        return factor
+
+    def _iterate(self, X: Tensor, Y: Tensor) -> None:
+        """The iterations one by one; their odd number ends in Y."""
+        a, b, c = self.COEFFICIENTS
+        n = len(X)
+        gram, update, *_ = (each[: n * n].view(n, n) for each in self.grams.unbind())
         for _ in range(self.ITERATIONS):
             torch.mm(X, X.T, out=gram)
             torch.addmm(gram, gram, gram, beta=b, alpha=c, out=update)
             torch.addmm(X, update, X, beta=a, out=Y)
             X, Y = Y, X
-        # An odd number of iterations ends in the spare matrix.
-        W.copy_(spare)
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {

@@ -135,6 +135,14 @@ class ExactStepper(Stepper):
         levels = range(1, operators.L + 1)
         self.updates = {level: new_parameters(self.sizes[level], theta) for level in levels}
         self.transfers = {level: transfer_to_finest(operators, level, theta) for level in levels}
+        self.update_layers = {
+            level: list(zip(*parameter_views(update, self.sizes[level]), strict=True))
+            for level, update in self.updates.items()
+        }
+        self.prolongations = {
+            level: self.transfers[level].prolongation(theta, update)
+            for level, update in self.updates.items()
+        }
         self.restricted = {
             level: [theta.new_empty(2, batch_size, n) for n in self.sizes[level]]
             for level in levels
@@ -152,20 +160,17 @@ class ExactStepper(Stepper):
             self._update(self.finest, 0, inputs)
         else:
             self._find_update(self.level, inputs)
-            self.transfers[self.level].add_prolonged(self.theta, self.updates[self.level])
+            self.prolongations[self.level].add()
 
     def _find_update(self, level: int, inputs: Tensor) -> None:
         update, optimizer = self.updates[level], self.optimizers[level]
-        views = list(zip(*parameter_views(update, self.sizes[level]), strict=True))
-        self._restricted_gradient(level, inputs, views)
+        self._restricted_gradient(level, inputs)
         for group in optimizer.groups:
             optimizer.step(update[group.where], group)
 
-    def _restricted_gradient(
-        self, level: int, inputs: Tensor, views: Sequence[tuple[Tensor, Tensor]]
-    ) -> None:
+    def _restricted_gradient(self, level: int, inputs: Tensor) -> None:
         transfer, buffers = self.transfers[level], self.restricted[level]
-        for j, (dV, dc) in enumerate(views):
+        for j, (dV, dc) in enumerate(self.update_layers[level]):
             h = inputs if j == 0 else self.finest.units[j - 1]
             h_coarse = transfer.gather_units(h, j, out=buffers[j][0])
             delta = transfer.gather_units(self.finest.deltas[j], j + 1, out=buffers[j + 1][1])
@@ -191,8 +196,8 @@ class SimultaneousStepper(ExactStepper):
         for level in self.updates:
             self._find_update(level, inputs)
         self._update(self.finest, 0, inputs)
-        for level, update in self.updates.items():
-            self.transfers[level].add_prolonged(self.theta, update)
+        for prolongation in self.prolongations.values():
+            prolongation.add()
 
 
 class GalerkinStepper(Stepper):

@@ -7,7 +7,8 @@ Equations 3.4 and 3.5 on flat parameter tensors. Layers are kept in folded order
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,6 +19,8 @@ from msann_sweep.training.network import Layer, parameter_views
 
 # Rows of few units are added faster when repeated first: at L = 6 in a quarter of the time.
 REPEATED_FROM = 8
+
+Addition = Callable[[], object]
 
 
 class Transfer(ABC):
@@ -31,27 +34,31 @@ class Transfer(ABC):
 
     def add_prolonged(self, fine: Tensor, coarse: Tensor) -> None:
         """``fine += Pro ∘ coarse``, both flat parameter tensors."""
+        self.prolongation(fine, coarse).add()
+
+    def prolongation(self, fine: Tensor, coarse: Tensor) -> Prolongation:
+        """:meth:`add_prolonged` of these two tensors, to be done again and again."""
         W, b = parameter_views(fine, self.fine_sizes)
         V, c = parameter_views(coarse, self.coarse_sizes)
-        for j in range(len(W)):
-            self.add_prolonged_layer((W[j], b[j]), (V[j], c[j]), j)
+        additions = [
+            addition
+            for j in range(len(W))
+            for addition in self._additions((W[j], b[j]), (V[j], c[j]), j)
+        ]
+        return Prolongation(additions)
 
     def add_prolonged_layer(self, fine: Layer, coarse: Layer, j: int) -> None:
         """As :meth:`add_prolonged`, for weight matrix and bias j alone."""
-        self._add_weight(fine[0], coarse[0], j)
-        self._add_bias(fine[1], coarse[1], j)
+        for addition in self._additions(fine, coarse, j):
+            addition()
+
+    @abstractmethod
+    def _additions(self, fine: Layer, coarse: Layer, j: int) -> tuple[Addition, Addition]:
+        """``W += P_in V P_outᵀ`` and ``b += P_out c`` of layer j, each ready to be called."""
 
     @abstractmethod
     def gather_units(self, values: Tensor, layer: int, out: Tensor) -> Tensor:
         """Pᵀ of a layer's values over its unit scale: (B, n_fine) into ``out``, (B, n_coarse)."""
-
-    @abstractmethod
-    def _add_weight(self, W: Tensor, V: Tensor, j: int) -> None:
-        """``W += P_in V P_outᵀ`` for weight matrix j."""
-
-    @abstractmethod
-    def _add_bias(self, b: Tensor, c: Tensor, j: int) -> None:
-        """``b += P c`` for the bias of weight matrix j."""
 
 
 class Restriction:
@@ -73,18 +80,15 @@ class Restriction:
 
 
 class Prolongation:
-    """``fine += Pro ∘ coarse`` of aggregations, for tensors whose views are made once.
+    """``fine += Pro ∘ coarse`` for tensors whose views are made once, one addition a view."""
 
-    ``parts`` are a fine tensor, the coarse one that is broadcast over it, and a scale.
-    """
-
-    def __init__(self, parts: Sequence[tuple[Tensor, Tensor, float]]) -> None:
-        self.parts = parts
+    def __init__(self, additions: Sequence[Addition]) -> None:
+        self.additions = additions
 
     def add(self) -> None:
         """Do it."""
-        for fine, coarse, scale in self.parts:
-            fine.add_(coarse, alpha=scale)
+        for addition in self.additions:
+            addition()
 
 
 class FoldTransfer(Transfer):
@@ -113,17 +117,6 @@ class FoldTransfer(Transfer):
             parts.append((c[j], list(b[j].view(s_out, -1)), s_out**-0.5))
         return Restriction(parts)
 
-    def prolongation(self, fine: Tensor, coarse: Tensor) -> Prolongation:
-        """:meth:`add_prolonged` of these two tensors, to be done again and again."""
-        W, b = parameter_views(fine, self.fine_sizes)
-        V, c = parameter_views(coarse, self.coarse_sizes)
-        parts: list[tuple[Tensor, Tensor, float]] = []
-        for j in range(len(W)):
-            s_out = self.aggregate_sizes[j + 1]
-            parts.append((self._folded(W[j], j), V[j].unsqueeze(1), self._scale(j)))
-            parts.append((b[j].view(s_out, -1), c[j], s_out**-0.5))
-        return Prolongation(parts)
-
     def gather_units(self, values: Tensor, layer: int, out: Tensor) -> Tensor:
         n = self.coarse_sizes[layer]
         if self.aggregate_sizes[layer] == 2:
@@ -140,16 +133,18 @@ class FoldTransfer(Transfer):
         s_in, s_out = self.aggregate_sizes[j : j + 2]
         return float((s_in * s_out) ** -0.5)
 
-    def _add_weight(self, W: Tensor, V: Tensor, j: int) -> None:
+    def _additions(self, fine: Layer, coarse: Layer, j: int) -> tuple[Addition, Addition]:
+        (W, b), (V, c) = fine, coarse
         s_in, s_out = self.aggregate_sizes[j : j + 2]
+        add_bias = partial(b.view(s_out, -1).add_, c, alpha=s_out**-0.5)
         if s_out < REPEATED_FROM:
-            self._folded(W, j).add_(V.unsqueeze(1), alpha=self._scale(j))
-        else:
-            W.view(s_in, -1).add_(V.repeat(1, s_out).flatten(), alpha=self._scale(j))
+            return partial(self._folded(W, j).add_, V.unsqueeze(1), alpha=self._scale(j)), add_bias
+        return partial(_add_repeated, W.view(s_in, -1), V, s_out, self._scale(j)), add_bias
 
-    def _add_bias(self, b: Tensor, c: Tensor, j: int) -> None:
-        s = self.aggregate_sizes[j + 1]
-        b.view(s, -1).add_(c, alpha=s**-0.5)
+
+def _add_repeated(W: Tensor, V: Tensor, repeats: int, scale: float) -> None:
+    """Add V's rows, each so often, as one long row to every one of W's."""
+    W.add_(V.repeat(1, repeats).flatten(), alpha=scale)
 
 
 class MappedTransfer(Transfer):
@@ -162,6 +157,11 @@ class MappedTransfer(Transfer):
     def gather_units(self, values: Tensor, layer: int, out: Tensor) -> Tensor:
         return self.maps[layer].gather(values, out)
 
+    def _additions(self, fine: Layer, coarse: Layer, j: int) -> tuple[Addition, Addition]:
+        (W, b), (V, c) = fine, coarse
+        add_bias = partial(self.maps[j + 1].add_columns, b.unsqueeze(0), c.unsqueeze(0))
+        return partial(self._add_weight, W, V, j), add_bias
+
     def _add_weight(self, W: Tensor, V: Tensor, j: int) -> None:
         into, out_of = self.maps[j : j + 2]
         rows_first = into.multiplications * V.shape[1] + out_of.multiplications * W.shape[0]
@@ -170,9 +170,6 @@ class MappedTransfer(Transfer):
             out_of.add_columns(W, into.rows(V))
         else:
             into.add_rows(W, out_of.columns(V))
-
-    def _add_bias(self, b: Tensor, c: Tensor, j: int) -> None:
-        self.maps[j + 1].add_columns(b.unsqueeze(0), c.unsqueeze(0))
 
 
 def transfer_to_finest(operators: OperatorSet, level: int, like: Tensor) -> Transfer:

@@ -16,7 +16,7 @@ from msann_sweep.bench.wall import TRIALS_PER_SIDE, msann_candidates
 from msann_sweep.cli import cli
 from msann_sweep.config import MnistTask, OneObjectTask, SweepConfig
 from msann_sweep.data import ObjectFeed
-from msann_sweep.report.wall import HEADINGS, wall_rows
+from msann_sweep.report.wall import HEADINGS, ratio, wall_rows
 from msann_sweep.report.wall_figure import draw_wall
 from msann_sweep.training.operations import operations_per_step
 
@@ -88,9 +88,21 @@ def test_bench_wall_prints_the_contract() -> None:
     default, msann = measured["default"], measured["msann"]
     assert measured["cost_ratio"] == default["cost_to_tenth"] / msann["cost_to_tenth"]
     assert measured["wall_ratio"] == default["wall_to_tenth_s"] / msann["wall_to_tenth_s"]
+    assert measured["wall_ratio_at_least"] is None
+    assert default["wall_spent_s"] == default["wall_to_tenth_s"]
     assert "wall_to_default_final_ratio" in measured
     rows = wall_rows([measured])
     assert [len(row) for row in rows] == 3 * [len(HEADINGS)]
+
+
+@pytest.mark.parametrize(
+    ("exact", "bound", "words"),
+    [(12.34, None, "12.3×"), (None, 12.34, "> 12.3×"), (None, None, None)],
+)
+def test_a_ratio_whose_default_misses_the_goal_has_a_lower_bound(
+    exact: float | None, bound: float | None, words: str | None
+) -> None:
+    assert ratio({"wall_ratio": exact, "wall_ratio_at_least": bound}, "wall_ratio") == words
 
 
 def test_the_figure_is_drawn_from_the_committed_results(tmp_path: Path) -> None:

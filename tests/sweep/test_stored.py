@@ -16,7 +16,7 @@ import pytest
 
 from msann_sweep.config.storage import local_folder
 from msann_sweep.errors import StorageError
-from msann_sweep.sweep import remote_lease, stored
+from msann_sweep.sweep import remote, remote_lease, stored
 from msann_sweep.sweep.lease import LeaseLostError, Owner
 from msann_sweep.sweep.mirror import kept, local_files
 from msann_sweep.sweep.remote import RemoteFolder
@@ -137,6 +137,24 @@ def test_a_bucket_that_cannot_be_used(
     assert "Traceback" not in answer.stderr
     assert s3.SECRET not in answer.stdout + answer.stderr
     assert os.listdir(tmp_path) == []
+
+
+def test_a_store_that_freezes_while_it_is_sent_a_file_is_given_up(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "checkpoint"
+    file.write_bytes(bytes(20_000_000))
+    with s3.server(port) as server:
+        store = RemoteFolder(URI)
+        server.send_signal(signal.SIGSTOP)
+        with monkeypatch.context() as impatient:
+            impatient.setattr(remote, "ANSWER_WITHIN_S", 1.0)
+            impatient.setattr(remote, "SLOWEST_BYTES_PER_S", 10_000_000)
+            with pytest.raises(TimeoutError, match="20,000,000 bytes not taken within 3 s"):
+                store.upload(file, "checkpoint")
+        server.send_signal(signal.SIGCONT)
+        store.upload(file, "checkpoint")
+        assert store.read("checkpoint") == file.read_bytes()
 
 
 def run(machine: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
