@@ -137,13 +137,14 @@ def msann_candidates(config: SweepConfig) -> list[Params]:
         "prolongation": "grid" if mnist else "path",
         "coarse_step": "galerkin",
     }
+    rates = _rates(n_pixels)
     tuned: list[tuple[str, float, float, int | str]] = [
-        ("rmsprop", rate, 2.0, cascade)
-        for rate in _rates(n_pixels)[2:5]
-        for cascade in (200, "auto")
+        *(("rmsprop", rate, 2.0, 200) for rate in rates[2:5]),
+        ("rmsprop", rates[2], 2.0, "auto"),
+        ("adam", rates[3], 2.0, 200),
+        ("muon", 0.1, 1.0, 100),
+        *(("muon", rate, 1.0, "auto") for rate in (0.1, 0.05, 0.025)),
     ]
-    tuned += [("muon", 0.1, 1.0, 100), ("muon", 0.05, 1.0, "auto")]
-    tuned += [("adam", _rates(n_pixels)[3], 2.0, 200)]
     return [
         {
             **common,
