@@ -38,7 +38,8 @@ class Crashing(trial.MsannTrial):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().step()
 
-launch(load_search_space("space.yaml", ["search.trials=3"]), PlainView(Console()), Crashing)
+settings = ["search.trials=3", "search.concurrency=2", "search.baselines=false"]
+launch(load_search_space("space.yaml", settings), PlainView(Console()), Crashing)
 """
 
 
