@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+import torch
 
 from msann_sweep.config import TrialConfig
 from msann_sweep.operators import grid_shape
-from msann_sweep.training.optimizer import Muon
+from msann_sweep.training.newton_schulz import operations, uses_bf16
 from msann_sweep.training.result import Row, find_crossing
 
 # Strategies whose P is a full matrix, and a product of two; the others need no multiplications.
@@ -61,10 +62,8 @@ def _update(trial: TrialConfig, sizes: Sequence[int], level: int) -> int:
 
 
 def _orthogonalization(trial: TrialConfig, n_in: int, n_out: int) -> int:
-    small, large = sorted((n_in, n_out))
-    if trial.precision == "float32":
-        return 4 * small**2 * large + 2 * (4 * Muon.ITERATIONS - 3) * small**3
-    return Muon.ITERATIONS * 2 * (2 * small * small * large + small**3)
+    in_bf16 = uses_bf16(min(n_in, n_out), torch.device(trial.device))
+    return operations(n_in, n_out, composed=trial.precision == "float32" and not in_bf16)
 
 
 def _transfer(trial: TrialConfig, fine: tuple[int, int], coarse: tuple[int, int]) -> int:

@@ -7,7 +7,6 @@ gradient was, because at a coarse level it may still have to be prolonged to rea
 
 from __future__ import annotations
 
-import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -19,6 +18,7 @@ from torch import Tensor
 from msann_sweep.training.cost import parameter_count
 from msann_sweep.training.groups import Group, parameter_groups
 from msann_sweep.training.network import constant
+from msann_sweep.training.newton_schulz import NewtonSchulz
 
 # Gradient, slot and scratch of so many float32 entries are within a core's second-level cache.
 ENTRIES_IN_CACHE = 1 << 16
@@ -200,14 +200,13 @@ class Muon(Optimizer):
     """Muon as torch has it (momentum 0.95 after Nesterov, five Newton-Schulz iterations).
 
     A weight matrix moves by η √max(1, n_out / n_in) times the orthogonal factor of its momentum;
-    biases, to which that has no meaning, by Adam at η / 10. No weight decay; all in the
-    parameters' own precision. ``sizes`` are the level's units per layer.
+    biases, to which that has no meaning, by Adam at η / 10. No weight decay. ``sizes`` are the
+    level's units per layer.
     """
 
     SLOTS = ("momentum", "bias_mean", "bias_mean_square", "steps")
     WHOLE_LAYERS = True
     MOMENTUM, BIAS_RATE = 0.95, 0.1
-    COEFFICIENTS, ITERATIONS = (3.4445, -4.7750, 2.0315), 5
 
     def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:
         super().__init__(sizes, learning_rate, like)
@@ -216,9 +215,8 @@ class Muon(Optimizer):
         self.bias_mean = like.new_zeros(len(sizes) - 1, max(sizes[1:]))
         self.bias_mean_square = torch.zeros_like(self.bias_mean)
         self.factors = like.new_empty(2)
-        self.scratch = like.new_empty(max(group.size for group in self.groups))
-        smaller = max(min(pair) for pair in itertools.pairwise(sizes))
-        self.grams = like.new_empty(4, smaller * smaller)
+        self.scratch = like.new_empty(max(sizes[1:]))
+        self.iterations = NewtonSchulz(sizes, like)
 
     def begin_step(self) -> None:
         super().begin_step()
@@ -231,57 +229,13 @@ class Muon(Optimizer):
         momentum = self.momentum[group.where][matrix.where].view(n_in, n_out)
         momentum.lerp_(W, 1 - self.MOMENTUM)
         W.lerp_(momentum, self.MOMENTUM)
-        self._orthogonalize(W, self.scratch[matrix.where].view(n_in, n_out))
+        self.iterations.orthogonalize(W)
         W.mul_(-self.learning_rate * max(1, n_out / n_in) ** 0.5)
         mean = self.bias_mean[matrix.layer, :n_out]
         mean_square = self.bias_mean_square[matrix.layer, :n_out]
         _adam_update(b, mean, mean_square, self.factors, self.scratch[:n_out])
         if parameters is not None:
             parameters[group.where].add_(gradient)
-
-    def _orthogonalize(self, W: Tensor, spare: Tensor) -> None:
-        """Replace W by about U Vᵀ of its singular value decomposition U S Vᵀ, in place."""
-        W.div_(torch.linalg.vector_norm(W).clamp_(min=1e-7))
-        X, Y = (W, spare) if W.shape[0] <= W.shape[1] else (W.T, spare.T)
-        if torch.get_float32_matmul_precision() == "highest":
-            torch.mm(self._composed(X), X, out=Y)
-        else:
-            self._iterate(X, Y)
-        W.copy_(spare)
-
-    def _composed(self, X: Tensor) -> Tensor:
-        """All iterations X ← p(X Xᵀ) X, p(G) = aI + bG + cG², as one (n, n) factor of X.
-
-        G ← p(G) G p(G) goes along, so that the long side of X takes part in two products only.
-        Errors of G grow by a² an iteration: float32 has room for that, TF32 and bf16 have not.
-        """
-        a, b, c = self.COEFFICIENTS
-        n = len(X)
-        gram, p, factor, spare = (each[: n * n].view(n, n) for each in self.grams.unbind())
-        torch.mm(X, X.T, out=gram)
-        for iteration in range(self.ITERATIONS):
-            torch.addmm(gram, gram, gram, beta=b, alpha=c, out=p)
-            p.diagonal().add_(a)
-            if iteration == 0:
-                factor.copy_(p)
-            else:
-                torch.mm(p, factor, out=spare)
-                factor, spare = spare, factor
-            if iteration < self.ITERATIONS - 1:
-                torch.mm(p, gram, out=spare)
-                torch.mm(spare, p, out=gram)
-        return factor
-
-    def _iterate(self, X: Tensor, Y: Tensor) -> None:
-        """The iterations one by one; their odd number ends in Y."""
-        a, b, c = self.COEFFICIENTS
-        n = len(X)
-        gram, update, *_ = (each[: n * n].view(n, n) for each in self.grams.unbind())
-        for _ in range(self.ITERATIONS):
-            torch.mm(X, X.T, out=gram)
-            torch.addmm(gram, gram, gram, beta=b, alpha=c, out=update)
-            torch.addmm(X, update, X, beta=a, out=Y)
-            X, Y = Y, X
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {

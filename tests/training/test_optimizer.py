@@ -127,24 +127,3 @@ def test_muon_steps_are_nearly_orthogonal(sizes: tuple[int, int]) -> None:
     scale = max(1, sizes[1] / sizes[0]) ** 0.5
     values = torch.linalg.svdvals(W) / scale
     assert 0.3 < values.min() <= values.max() < 1.3
-
-
-@pytest.mark.parametrize("sizes", [(40, 7), (7, 40), (16, 16), (300, 64)])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-8), (torch.float32, 2e-2)])
-@pytest.mark.parametrize("rank", [1, 5, 300])
-def test_muon_composes_its_iterations(
-    sizes: tuple[int, int], dtype: torch.dtype, tolerance: float, rank: int
-) -> None:
-    """As one factor they do what they do one by one, which is how TF32 and bf16 go through them."""
-    generator = torch.Generator().manual_seed(1)
-    left, right = (torch.randn(n, rank, generator=generator, dtype=dtype) for n in sizes)
-    matrix = (left @ torch.diag(torch.logspace(0, -5, rank, dtype=dtype)) @ right.T).flatten()
-    steps = []
-    try:
-        for precision in ("highest", "high"):
-            torch.set_float32_matmul_precision(precision)
-            steps.append(torch.cat([matrix, torch.zeros(sizes[1], dtype=dtype)]))
-            step(Muon(sizes, 1.0, matrix), steps[-1])
-    finally:
-        torch.set_float32_matmul_precision("highest")
-    torch.testing.assert_close(*steps, rtol=0, atol=tolerance)
