@@ -2,8 +2,8 @@
 
 Both sides get the same number of tuning trials (seed 0) of the same seconds each, taking turns. A
 tuning trial ends at a third of its seconds when its MSE is then more than three times its side's
-best at that point. For each measure the side's best trial is trained again under fresh seeds, and
-those runs are what is reported.
+best at that point. For each measure, seconds to a tenth and to plain training's lowest MSE, the
+side's best trial is trained again under fresh seeds, and those runs are what is reported.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def measure_wall(
             say(f"tuning {number + 1}/{TRIALS_PER_SIDE}")
         # The stricter of the two initial errors: the plain network's, not the hierarchy's.
         tenth_mse = 0.1 * sides[0].curves[0][0]["val_mse"]
-        chosen = [_choose(side, tenth_mse) for side in sides]
+        chosen = _choose(sides, tenth_mse)
         runs = []
         for seed in range(1, seeds + 1):
             pairs = zip(sides, chosen, strict=True)
@@ -177,21 +177,24 @@ def _reach(curve: Sequence[Row], mse: float) -> Crossing | None:
     return find_crossing(curve, mse / curve[0]["val_mse"])
 
 
-def _choose(side: Side, tenth_mse: float) -> dict[str, Params]:
-    """The best candidate in seconds to a tenth, and the one that gets lowest."""
+def _choose(sides: tuple[Side, Side], tenth_mse: float) -> list[dict[str, Params]]:
+    """Each side's fastest to a tenth; plain training's lowest, and MsANN's fastest to its MSE."""
 
-    def seconds(number: int) -> tuple[float, float]:
-        crossing = _reach(side.curves[number], tenth_mse)
-        return (crossing.wall_s if crossing else float("inf"), lowest(number))
+    def fastest(side: Side, mse: float) -> Params:
+        def seconds(number: int) -> tuple[float, float]:
+            curve = side.curves[number]
+            crossing = _reach(curve, mse)
+            return (crossing.wall_s if crossing else float("inf"), _lowest(curve))
 
-    def lowest(number: int) -> float:
-        return min(row["val_mse"] for row in side.curves[number])
+        return side.candidates[min(range(len(side.curves)), key=seconds)]
 
-    numbers = range(len(side.curves))
-    return {
-        TENTH: side.candidates[min(numbers, key=seconds)],
-        FINAL: side.candidates[min(numbers, key=lowest)],
-    }
+    plain = sides[0]
+    final_mse = min(map(_lowest, plain.curves))
+    return [{TENTH: fastest(side, tenth_mse), FINAL: fastest(side, final_mse)} for side in sides]
+
+
+def _lowest(curve: Sequence[Row]) -> float:
+    return min(row["val_mse"] for row in curve)
 
 
 def _train(
@@ -218,7 +221,7 @@ def _compare(
     """One seed's figures of both sides; ``*_spent`` are to a tenth, or all where it is missed."""
     plain, _ = trained
     tenth_mse = 0.1 * plain[TENTH][0]["val_mse"]
-    default_final_mse = min(row["val_mse"] for row in plain[FINAL])
+    default_final_mse = _lowest(plain[FINAL])
     figures: list[dict[str, float | None]] = []
     for params, curves, multilevel in zip(chosen, trained, (False, True), strict=True):
         tenth, final = _reach(curves[TENTH], tenth_mse), _reach(curves[FINAL], default_final_mse)
@@ -233,7 +236,7 @@ def _compare(
                 "cost_spent": spent.cost,
                 "wall_spent_s": spent.wall_s,
                 "flops_spent": flops,
-                "final_mse": min(row["val_mse"] for row in curves[FINAL]),
+                "final_mse": _lowest(curves[FINAL]),
                 "wall_to_default_final_s": final.wall_s if final else None,
             }
         )
