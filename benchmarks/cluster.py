@@ -79,7 +79,8 @@ def lines(overhead: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
                 f"sweep / training {part['ratio']:.3f}"
             )
             rows.append((what, found, part))
-    if part := overhead.get("driver"):
+    part = overhead.get("driver")
+    if part and part["driver_cpu_share"] is not None:
         what = f"driver, {part['trials']} simulated trials, a report each {part['report_s']:g} s"
         share = f"{part['driver_cpu_share']:.0%} of a core"
         rows.append((what, f"{share}, {part['results_per_s']:.1f} reports/s", part))

@@ -174,7 +174,8 @@ def _tune(side: Side, number: int, budget_s: float) -> list[Row]:
 
 
 def _reach(curve: Sequence[Row], mse: float) -> Crossing | None:
-    return find_crossing(curve, mse / curve[0]["val_mse"])
+    # The quotient is rounded, and a curve does reach its own lowest value.
+    return find_crossing(curve, mse * (1 + 1e-12) / curve[0]["val_mse"])
 
 
 def _choose(sides: tuple[Side, Side], tenth_mse: float) -> list[dict[str, Params]]:

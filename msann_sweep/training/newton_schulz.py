@@ -19,6 +19,8 @@ ITERATIONS = 5
 # On CPUs with AMX: 2.9 ms where the composed iterations take 6.4 (1024 x 256), and for a short side
 # of 128 no less.
 BF16_FROM = 256
+# Of the long side over the short one: composed, the iterations of a square matrix cost more.
+COMPOSED_FROM = 2
 
 
 @cache
@@ -35,10 +37,10 @@ def uses_bf16(short_side: int, device: torch.device, dtype: torch.dtype = torch.
     return large and device.type == "cpu" and cpu_multiplies_bf16()
 
 
-def operations(n_in: int, n_out: int, composed: bool) -> int:
+def operations(n_in: int, n_out: int, float32: bool = True) -> int:
     """Floating-point operations of the matrix products for a matrix of that shape."""
     short, long = sorted((n_in, n_out))
-    if composed:
+    if float32 and long >= COMPOSED_FROM * short:
         return 4 * short**2 * long + 2 * (4 * ITERATIONS - 3) * short**3
     return ITERATIONS * 2 * (2 * short**2 * long + short**3)
 
@@ -70,7 +72,8 @@ class NewtonSchulz:
         else:
             (last,) = _matrices(self.spare, W.shape)
             squares = _matrices(self.squares, (short, short))
-            if torch.get_float32_matmul_precision() == "highest":
+            float32 = torch.get_float32_matmul_precision() == "highest"
+            if float32 and max(W.shape) >= COMPOSED_FROM * short:
                 X = _wide(W)
                 torch.mm(_composed(X, squares), X, out=_wide(last))
             else:

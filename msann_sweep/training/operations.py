@@ -63,7 +63,7 @@ def _update(trial: TrialConfig, sizes: Sequence[int], level: int) -> int:
 
 def _orthogonalization(trial: TrialConfig, n_in: int, n_out: int) -> int:
     in_bf16 = uses_bf16(min(n_in, n_out), torch.device(trial.device))
-    return operations(n_in, n_out, composed=trial.precision == "float32" and not in_bf16)
+    return operations(n_in, n_out, float32=trial.precision == "float32" and not in_bf16)
 
 
 def _transfer(trial: TrialConfig, fine: tuple[int, int], coarse: tuple[int, int]) -> int:

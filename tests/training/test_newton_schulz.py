@@ -57,4 +57,4 @@ def test_their_operations_are_counted(shape: tuple[int, int], precision: str) ->
     W = matrix(shape, 5)
     with FlopCounterMode(display=False) as counter:
         orthogonalized(W, precision)
-    assert counter.get_total_flops() == operations(*shape, composed=precision == "highest")
+    assert counter.get_total_flops() == operations(*shape, float32=precision == "highest")
