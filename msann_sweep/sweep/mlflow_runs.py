@@ -43,6 +43,7 @@ class Mirror:
     described: bool = False
     running: bool = False
     ended: bool = False
+    deleted: bool = False
 
 
 class MlflowRuns:
@@ -209,7 +210,7 @@ class MlflowRuns:
     def name_roles(self, roles: Mapping[str, str], records: Mapping[str, TrialRecord]) -> None:
         """Name and tag the compared trials' runs by their roles, and no other one any longer."""
         for trial_id, mirror in self.mirrors().items():
-            if trial_id in records:
+            if trial_id in records and not mirror.deleted:
                 record = records[trial_id]
                 role = roles.get(trial_id) or pages.role_of(record.assignment)
                 if role != mirror.role:
@@ -301,6 +302,7 @@ def _mirror(run: Run, rows: int | None = None) -> Mirror:
         rows=rows,
         running=run.info.status == "RUNNING",
         ended=deleted or run.info.status in STATUSES.values(),
+        deleted=deleted,
     )
 
 

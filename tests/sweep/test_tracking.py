@@ -146,9 +146,14 @@ def test_a_run_deleted_in_mlflow_stays_deleted(sweep: Recorded) -> None:
     sweep.close(first)
     sweep.client().delete_run(sweep.runs()["t0000"].info.run_id)
     second = sweep.tracker()
+    cheaper = [row | {"cost": row["cost"] / 2} for row in rows(20)]
+    sweep.trial(second, "t0002", cheaper)
     sweep.close(second)
     assert second.lost is None
-    assert sweep.runs().keys() == {"sweep", "t0001"}
+    runs = sweep.runs()
+    assert runs.keys() == {"sweep", "t0001", "t0002"}
+    # The deleted one was best until now, and may not be written to.
+    assert runs["t0002"].data.tags["role"] == "best"
 
 
 def test_what_a_person_sees_first(sweep: Recorded) -> None:
