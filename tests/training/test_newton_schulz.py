@@ -29,13 +29,13 @@ def orthogonalized(W: Tensor, precision: str) -> Tensor:
     return result
 
 
-@pytest.mark.parametrize("shape", [(40, 7), (7, 40), (16, 16), (300, 64)])
+@pytest.mark.parametrize("shape", [(40, 7), (7, 40), (16, 32), (300, 64)])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-3)])
 @pytest.mark.parametrize("rank", [1, 5, 300])
 def test_composed_they_are_what_they_are_one_by_one(
     shape: tuple[int, int], dtype: torch.dtype, tolerance: float, rank: int
 ) -> None:
-    """TF32 and bf16 go through them one by one."""
+    """TF32 and bf16 go through them one by one, and so do nearly square matrices."""
     W = matrix(shape, rank, dtype)
     composed, one_by_one = (orthogonalized(W, precision) for precision in ("highest", "high"))
     torch.testing.assert_close(composed, one_by_one, rtol=0, atol=tolerance)
