@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from msann_sweep.report.loaded import LoadedSweep
+    from msann_sweep.sweep.tracking import ReportTarget
 
 storage_option = click.option(
     "--storage",
@@ -39,13 +40,17 @@ def report(sweep: str, storage: str, page_only: bool, to_mlflow: bool) -> None:
     loaded = _load(sweep, storage)
     from msann_sweep.report.page import files_beside, write_page
 
+    target = _mlflow_run(loaded) if to_mlflow else None
     page = write_page(loaded, pictures=not page_only)
     click.echo(page)
-    if to_mlflow:
-        from msann_sweep.sweep.tracking import log_report
+    if target:
+        target.log([page] if page_only else [page, *files_beside(page)])
 
-        files = [page] if page_only else [page, *files_beside(page)]
-        log_report(loaded.config, loaded.state, files)
+
+def _mlflow_run(sweep: LoadedSweep) -> ReportTarget:
+    from msann_sweep.sweep.tracking import ReportTarget
+
+    return ReportTarget.of(sweep.config, sweep.state)
 
 
 @click.command()

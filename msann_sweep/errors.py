@@ -75,4 +75,4 @@ class SweepError(MsannError):
 
 
 class ServerError(MsannError):
-    """A server that was started does not answer, or has ended by itself."""
+    """A server does not answer or refuses what it is given, or has ended by itself."""

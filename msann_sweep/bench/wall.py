@@ -21,6 +21,7 @@ from msann_sweep.bench.plain import PLAIN_OPTIMIZERS, plain_rows
 from msann_sweep.config import MnistTask, OneObjectTask, SweepConfig, TrialConfig, TwoObjectTask
 from msann_sweep.config.schema import Stopping, Training
 from msann_sweep.training import Row, Trainer, load_task_data, threads
+from msann_sweep.training.newton_schulz import cpu_multiplies_bf16
 from msann_sweep.training.operations import operations_per_step
 from msann_sweep.training.result import Crossing, find_crossing
 from msann_sweep.training.task import open_feed
@@ -249,7 +250,11 @@ def _flops(
 ) -> float:
     """Floating-point operations of the matrix products up to the evaluation after that."""
     trial: TrialConfig = config.trial(params if multilevel else {"L": 0, **params})
-    each = operations_per_step(trial) if multilevel else [plain_flops_per_step(trial)]
+    each = (
+        operations_per_step(trial, bf16_cpu=cpu_multiplies_bf16())
+        if multilevel
+        else [plain_flops_per_step(trial)]
+    )
     row = next(row for row in curve if row["wall_s"] >= spent.wall_s)
     return float(sum(n * f for n, f in zip(row["steps_per_level"], each, strict=True)))
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from msann_sweep.training.newton_schulz import cpu_multiplies_bf16
+
 PACKAGES = ("msann-sweep", "torch", "ray", "optuna", "mlflow", "numpy", "scipy", "pymanopt")
 
 
@@ -24,6 +26,7 @@ def describe_environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": _processor(),
         "cpus": os.cpu_count(),
+        "bf16_cpu": cpu_multiplies_bf16(),
         "gpus": gpus,
     }
 

@@ -107,6 +107,7 @@ def _experiment(client: MlflowClient, config: SweepConfig) -> str:
             config.tracking.experiment, artifact_location=location
         )
     for name, value in pages.experiment_tags(experiment_id).items():
-        if name not in tags:
+        # The saved view is ours, and an earlier version's is replaced; others may be anybody's.
+        if name not in tags or (name == pages.VIEW_TAG and tags[name] != value):
             client.set_experiment_tag(experiment_id, name, value)
     return experiment_id

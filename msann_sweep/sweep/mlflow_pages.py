@@ -27,6 +27,7 @@ COLOURS = {
 OTHERS = "#999999"
 TAG_LENGTH = 5000
 VIEW = "curves"
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 # The tag of what the view shows: the sweeps' own runs and those of the trials compared.
 COMPARISON = "comparison"
 TRAINING = "workflowType=machine_learning"
@@ -174,7 +175,7 @@ def experiment_tags(experiment_id: str) -> dict[str, str]:
     """Tags of an experiment that decide how its page opens, and its description."""
     return {
         "mlflow.experimentKind": "custom_model_development",
-        f"mlflow.sharedViewState.{VIEW}": charts_view(),
+        VIEW_TAG: charts_view(),
         "mlflow.note.content": f"Sweeps of MsANN; each is a run with its trials below it. "
         f"[Curves of all sweeps]({charts_page(experiment_id)[1:]})",
     }

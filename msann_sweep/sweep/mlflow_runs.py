@@ -39,6 +39,7 @@ class Mirror:
     run_id: str
     start_ms: int
     role: str
+    comparison: str
     rows: int | None = None
     described: bool = False
     running: bool = False
@@ -71,8 +72,8 @@ class MlflowRuns:
                 run = self.find(self._state)
                 if run is None:
                     run, self._mirrors = self._create_parent(self._state), {}
-                elif run.info.status != "RUNNING":
-                    self.client.update_run(run.info.run_id, status="RUNNING")
+                else:
+                    self._reopen(run)
                 self.run_id, self.start_ms = run.info.run_id, run.info.start_time
             return self.run_id
 
@@ -82,6 +83,12 @@ class MlflowRuns:
             [self.experiment_id], f"tags.`msann.sweep` = '{_identity(state)}'", max_results=1
         )
         return found[0] if found else None
+
+    def _reopen(self, run: Run) -> None:
+        if run.info.status != "RUNNING":
+            self.client.update_run(run.info.run_id, status="RUNNING")
+        if pages.COMPARISON not in run.data.tags:  # made by an earlier version
+            self.client.set_tag(run.info.run_id, pages.COMPARISON, self._comparison())
 
     def _create_parent(self, state: SweepState) -> Run:
         tags = {
@@ -213,19 +220,19 @@ class MlflowRuns:
             if trial_id in records and not mirror.deleted:
                 record = records[trial_id]
                 role = roles.get(trial_id) or pages.role_of(record.assignment)
-                if role != mirror.role:
-                    self._name_role(mirror, record, role)
+                comparison = self._comparison() if role in pages.TITLES else ""
+                if (role, comparison) != (mirror.role, mirror.comparison):
+                    self._name_role(mirror, record, role, comparison)
 
-    def _name_role(self, mirror: Mirror, record: TrialRecord, role: str) -> None:
-        compared, name = role in pages.TITLES, self._run_name(record)
-        if compared:
+    def _name_role(self, mirror: Mirror, record: TrialRecord, role: str, comparison: str) -> None:
+        name = self._run_name(record)
+        if comparison:
             name = pages.compared_name(self.config.name, role, name)
-        comparison = self._comparison() if compared else ""
-        tags = {"role": role, pages.COMPARISON: comparison, **pages.colour_tag(role)}
         # The role is known by its tag, so it is written last: what is cut off is done again.
+        tags = {pages.COMPARISON: comparison, **pages.colour_tag(role), "role": role}
         self.client.update_run(mirror.run_id, name=name)
         self.client.log_batch(mirror.run_id, tags=_tags(tags))
-        mirror.role = role
+        mirror.role, mirror.comparison = role, comparison
 
     def log_role_curve(self, role: str, trial_id: str, curve: Sequence[Row]) -> None:
         """A compared trial's curve on the sweep's own run, as ``val_mse/best``.
@@ -299,6 +306,7 @@ def _mirror(run: Run, rows: int | None = None) -> Mirror:
         run_id=run.info.run_id,
         start_ms=run.info.start_time,
         role=run.data.tags["role"],
+        comparison=run.data.tags.get(pages.COMPARISON, ""),
         rows=rows,
         running=run.info.status == "RUNNING",
         ended=deleted or run.info.status in STATUSES.values(),

@@ -10,15 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mlflow import MlflowClient
 from numpy.typing import NDArray
 
 from msann_sweep.config import SweepConfig
 from msann_sweep.config.storage import tracking_database
-from msann_sweep.errors import TrackingError
+from msann_sweep.errors import ServerError, TrackingError
 from msann_sweep.secrets import masked
 from msann_sweep.sweep import mlflow_pages as pages
 from msann_sweep.sweep.mlflow_connection import connect, is_final, reason_of
@@ -42,26 +44,41 @@ def tracking_uri(config: SweepConfig) -> str:
     return f"sqlite:///{tracking_database(config.storage, config.name).resolve()}"
 
 
-def log_report(config: SweepConfig, state: SweepState, files: Sequence[Path]) -> None:
-    """Put a report's files beside the artifacts of the sweep's own run, in place of older ones.
+@dataclass(frozen=True)
+class ReportTarget:
+    """Where a report's files go: beside the artifacts of the sweep's own run in MLflow.
 
-    The run may have ended, or be another process' to write. Raises TrackingError when MLflow cannot
-    be reached, has no such run, or does not take the files.
+    The run may have ended, or be another process' to write.
     """
-    uri = tracking_uri(config)
-    client, experiment_id = connect(config, uri)
-    try:
-        run = MlflowRuns(client, experiment_id, config).find(state)
-        if run:
+
+    client: MlflowClient
+    uri: str
+    run_id: str
+
+    @classmethod
+    def of(cls, config: SweepConfig, state: SweepState) -> ReportTarget:
+        """Raises TrackingError when MLflow cannot be reached, or has no run of that sweep."""
+        uri = tracking_uri(config)
+        client, experiment_id = connect(config, uri)
+        where = f"tracking.uri: {masked(uri)}"
+        try:
+            run = MlflowRuns(client, experiment_id, config).find(state)
+        except Exception as error:  # whatever MLflow's back-ends raise
+            raise TrackingError(f"{where} does not answer: {reason_of(error)}") from None
+        if run is None:
+            raise TrackingError(f"{where} has no run of sweep {state.name!r}; `resume` writes it")
+        return cls(client, masked(uri), run.info.run_id)
+
+    def log(self, files: Sequence[Path]) -> None:
+        """Put files there, in place of older ones. Raises ServerError when it takes none."""
+        try:
             for file in files:
-                client.log_artifact(run.info.run_id, str(file), REPORT)
-    except Exception as error:  # whatever MLflow's back-ends raise
-        where = f"tracking.uri: {masked(uri)} does not take the report"
-        raise TrackingError(f"{where}: {reason_of(error)}") from None
-    if run is None:
-        raise TrackingError(
-            f"tracking.uri: {masked(uri)} has no run of sweep {state.name!r}; `resume` writes it"
-        )
+                self.client.log_artifact(self.run_id, str(file), REPORT)
+        except Exception as error:  # whatever MLflow's back-ends raise
+            where = f"tracking.uri: {self.uri} does not take the report"
+            raise ServerError(
+                f"{where}: {reason_of(error)}; it is written, but not there"
+            ) from None
 
 
 class Tracker:

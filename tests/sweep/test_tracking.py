@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from msann_sweep.errors import TrackingError
-from msann_sweep.sweep.tracking import Tracker, log_report
+from msann_sweep.errors import ServerError, TrackingError
+from msann_sweep.sweep.tracking import ReportTarget, Tracker
 from msann_sweep.training import Row
 from tests.sweep.tracked import Recorded, rows
 
@@ -214,6 +214,33 @@ def test_only_those_compared_now_are_named_and_found_as_such(sweep: Recorded) ->
         sweep.close(sweep.tracker())  # resumed with nothing to do
 
 
+def test_an_experiment_of_an_earlier_version_gets_todays_view_and_tags(sweep: Recorded) -> None:
+    first = sweep.tracker()
+    sweep.trial(first, "default", rows(40), L=0)
+    sweep.trial(first, "t0000", rows(30))
+    sweep.trial(first, "t0001", rows(35))
+    sweep.trial(first, "t0002", rows(33))
+    sweep.close(first)
+    client, runs = sweep.client(), sweep.runs()
+    experiment_id = runs["sweep"].info.experiment_id
+    todays = client.get_experiment(experiment_id).tags
+    for run in runs.values():
+        if "comparison" in run.data.tags:
+            client.delete_tag(run.info.run_id, "comparison")
+    compared = {name for name, run in runs.items() if run.data.tags.get("comparison")}
+    assert len(compared) == 4
+    view, note = "mlflow.sharedViewState.curves", "mlflow.note.content"
+    for name in (view, note):
+        client.set_experiment_tag(experiment_id, name, "an earlier one")
+    sweep.close(sweep.tracker())
+    found = client.search_runs([experiment_id], "tags.comparison != ''")
+    assert {run.data.tags.get("trial", "sweep") for run in found} == compared
+    assert len({run.data.tags["comparison"] for run in found}) == 1
+    tags = client.get_experiment(experiment_id).tags
+    assert tags[view] == todays[view]
+    assert tags[note] == "an earlier one"
+
+
 def test_a_new_best_has_its_curve_beside_the_earlier_one(sweep: Recorded) -> None:
     first = sweep.tracker()
     sweep.trial(first, "t0000", rows(30))
@@ -240,7 +267,7 @@ def test_a_report_goes_into_the_run_of_a_sweep_that_has_ended(
     for file in files:
         file.write_text("early")
     with pytest.raises(TrackingError, match="has no run of sweep 'recorded'; `resume` writes it"):
-        log_report(sweep.config, sweep.state, files)
+        ReportTarget.of(sweep.config, sweep.state)
     tracker = sweep.tracker()
     tracker.log_page(files[0])
     sweep.close(tracker)
@@ -248,7 +275,7 @@ def test_a_report_goes_into_the_run_of_a_sweep_that_has_ended(
     for text in ("late", "later"):
         for file in files:
             file.write_text(text)
-        log_report(sweep.config, sweep.state, files)
+        ReportTarget.of(sweep.config, sweep.state).log(files)
     client, run_id = sweep.client(), ended.info.run_id
     for file in files:
         kept = client.download_artifacts(run_id, f"report/{file.name}")
@@ -264,8 +291,9 @@ def test_a_store_that_takes_no_report_is_named(sweep: Recorded) -> None:
     blocked = Path(sweep.config.storage) / "mlartifacts"
     shutil.rmtree(blocked)
     blocked.write_text("a file where the folder of artifacts would be")
-    with pytest.raises(TrackingError, match="does not take the report"):
-        log_report(sweep.config, sweep.state, [Path(__file__)])
+    target = ReportTarget.of(sweep.config, sweep.state)
+    with pytest.raises(ServerError, match="does not take the report"):
+        target.log([Path(__file__)])
 
 
 def test_a_server_that_does_not_answer_is_named_without_its_password(

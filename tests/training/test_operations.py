@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from msann_sweep.config import TrialConfig
 from msann_sweep.config.task import MnistLabelsTask, OneObjectTask
 from msann_sweep.training import Row, Trainer
+from msann_sweep.training.newton_schulz import cpu_multiplies_bf16, operations
 from msann_sweep.training.operations import operations_per_step, operations_to_target
 
 # torch's counter knows the products that make a new matrix, not the one that adds to an old one.
@@ -49,16 +50,24 @@ def test_the_count_is_torchs(params: dict[str, Any]) -> None:
     trial = TrialConfig(
         task=OneObjectTask(n=6, validation=10), layers=(64, 16, 8, 64), batch_size=7, **params
     )
-    assert operations_per_step(trial) == counted(trial)
+    assert operations_per_step(trial, bf16_cpu=cpu_multiplies_bf16()) == counted(trial)
 
 
 def test_a_layer_that_is_kept_counts_in_full() -> None:
     trial = TrialConfig(
         task=MnistLabelsTask(validation=10), layers=(1024, 8, 10), loss="cross_entropy", L=2
     )
-    assert operations_per_step(trial)[2] == 2 * 128 * (
+    assert operations_per_step(trial, bf16_cpu=False)[2] == 2 * 128 * (
         2 * 1024 * 8 + 80 * 2 - 1024 * 8 + 256 * 2 + 20
     )
+
+
+def test_muon_is_counted_for_the_cpu_that_trained() -> None:
+    task = OneObjectTask(n=10, validation=10)
+    trial = TrialConfig(task=task, layers=(1024, 256, 1024), optimizer="muon", L=0)
+    (composed,), (in_bf16,) = (operations_per_step(trial, bf16_cpu=bf16) for bf16 in (False, True))
+    more = operations(1024, 256, float32=False) - operations(1024, 256, float32=True)
+    assert in_bf16 - composed == 2 * more > 0
 
 
 def test_operations_are_linear_between_evaluations() -> None:

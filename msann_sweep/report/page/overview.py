@@ -102,7 +102,8 @@ def _operations(context: Context, sample: Sample | None) -> str:
     if sample is None or sample.n_missing:
         return "N/A"
     trial = context.trial(sample.records[0])
-    per_step = operations_per_step(trial)
+    bf16_cpu = context.sweep.state.environment.get("bf16_cpu", False)
+    per_step = operations_per_step(trial, bf16_cpu=bf16_cpu)
     found = [
         operations_to_target(context.sweep.curve(record.id), per_step, trial.target, trial.accuracy)
         for record in sample.records
