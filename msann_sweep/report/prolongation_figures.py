@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from msann_sweep.operators import lineage, objective, optimize_circulant, optimize_prolongation
-from msann_sweep.operators.operator import FloatArray, Operator
+from msann_sweep.operators.operator import Aggregation, FloatArray, Operator
 
 # The paper's scales (Section 3.2.1), at which Figure SM1 trades the two terms.
 ALPHA = 1.0
@@ -118,6 +118,12 @@ def largest_of_blocks(operator: Operator, side: int) -> FloatArray:
     of them, of a large layer, would fill the memory.
     """
     n_coarse, rows = operator.n_coarse, np.arange(0, operator.n_fine, side)
+    if isinstance(operator, Aggregation):
+        blocks = np.zeros((len(rows), -(-n_coarse // side)))
+        ascending = np.argsort(np.abs(operator.weights))
+        place = ascending // side, operator.labels[ascending] // side
+        blocks[place] = operator.weights[ascending]  # the last one of a block stays
+        return blocks
     columns = []
     for start in range(0, n_coarse, side):
         P = operator.prolong(np.eye(min(side, n_coarse - start), n_coarse, start))
