@@ -61,12 +61,17 @@ class Mirror:
         self._thread.start()
 
     def close(self, patience_s: float) -> list[str]:
-        """Copy what is left; the names of the files that could not be copied in that time."""
+        """Copy what is left; the names of the files that could not be copied in that time.
+
+        A copy under way is waited for, however long the store may take for it.
+        """
+        deadline = time.monotonic() + patience_s
         self._ended.set()
         self._thread.join()
-        deadline = time.monotonic() + patience_s
-        while not self.copy(everything=True) and time.monotonic() < deadline:
-            time.sleep(LAG_S)
+        while self.lost is None or time.monotonic() < deadline:
+            if self.copy(everything=True):
+                break
+            time.sleep(min(LAG_S, max(0.0, deadline - time.monotonic())))
         return [] if self.lost is None else self._changed(everything=True)
 
     def abandon(self) -> None:

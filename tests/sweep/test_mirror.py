@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -207,6 +209,28 @@ def test_an_outage_is_waited_for(here: Machine, monkeypatch: pytest.MonkeyPatch)
     assert here.mirror.copy(everything=True)
     assert here.mirror.lost is None
     assert here.remote.read("sweep.json") == b"22"
+
+
+def test_a_store_that_took_all_patience_is_not_tried_again(
+    here: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.write("weights", "1")
+    tried, closing_down = threading.Event(), threading.Event()
+    times = []
+
+    def freezes(*_: object) -> None:
+        times.append(time.monotonic())
+        tried.set()
+        assert closing_down.wait(60)
+        time.sleep(1.0)
+        raise TimeoutError("not taken")
+
+    monkeypatch.setattr(here.remote, "upload", freezes)
+    here.mirror.start()
+    assert tried.wait(60)
+    closing_down.set()
+    assert here.mirror.close(patience_s=0.1) == ["stretch.json", "weights"]
+    assert len(times) == 1
 
 
 def test_errors_in_words_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
