@@ -47,7 +47,8 @@ class Corrected(Trainer):
         gradient = new_parameters(network.sizes, network.parameters)
         network.propagate(inputs, targets)
         for group in parameter_groups(network.sizes):
-            network.gradient(inputs, group, gradient[group.where])
+            views = network.gradient_views(group, gradient[group.where])
+            network.write_gradient(inputs, views)
         return gradient
 
     def _draw(self, level: int) -> tuple[Tensor, Tensor]:
@@ -58,7 +59,7 @@ class Corrected(Trainer):
         fine, coarse = stepper.networks[level - 1 : level + 1]
         fine_batch = self._draw(level - 1)
         tau = new_parameters(coarse.sizes, coarse.parameters)
-        stepper.transfers[level - 1].restrict(self._gradient(fine, *fine_batch), tau)
+        stepper.transfers[level - 1].restriction(self._gradient(fine, *fine_batch), tau).apply()
         inputs, targets = (fold_means(each, coarse.sizes[0]) for each in fine_batch)
         tau -= self._gradient(coarse, inputs, targets)
         self.meter.count(level - 1)
@@ -74,7 +75,7 @@ class Corrected(Trainer):
         gradient = self._gradient(finest, *self._draw(0))
         for each in range(level):
             coarser = new_parameters(sizes[each + 1], gradient)
-            stepper.transfers[each].restrict(gradient, coarser)
+            stepper.transfers[each].restriction(gradient, coarser).apply()
             gradient = coarser
         stepper.begin_step()
         for group in stepper.optimizers[level].groups:

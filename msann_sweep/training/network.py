@@ -200,15 +200,8 @@ class Network:
         total, count = total_loss(self.forward(inputs), targets, self.form.loss)
         return float(total) / count
 
-    def gradient(self, inputs: Tensor, group: Group, out: Tensor) -> None:
-        """Write dE/dW and dE/db of the batch last propagated, as far as they are in ``group``.
-
-        ``out`` is flat, (group.size,).
-        """
-        self.write_gradient(inputs, self.gradient_views(group, out))
-
     def gradient_views(self, group: Group, out: Tensor) -> list[GradientView]:
-        """Where :meth:`gradient` reads and writes: what stays the same from step to step."""
+        """What of the gradient is in ``group``, to be written to ``out``, flat, (group.size,)."""
         views = []
         for piece in group.pieces:
             j, part = piece.layer, out[piece.where]
@@ -220,7 +213,7 @@ class Network:
         return views
 
     def write_gradient(self, inputs: Tensor, views: Sequence[GradientView]) -> None:
-        """:meth:`gradient` through views made before."""
+        """Write dE/dW and dE/db of the batch last propagated, as far as the views go."""
         for j, rows, units, part in views:
             if rows is None:
                 torch.sum(self.deltas[j], dim=0, out=part)

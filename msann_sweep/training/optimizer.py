@@ -8,7 +8,7 @@ gradient was, because at a coarse level it may still have to be prolonged to rea
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,7 +36,7 @@ def untouched_zeros(count: int, like: Tensor) -> Tensor:
 
 
 class Optimizer(ABC):
-    """State and rule of one level; its slots have ``like``'s options.
+    """State and rule of one level.
 
     ``SLOTS`` names the attributes, tensors or whole numbers, that a checkpoint has to keep.
     """
@@ -45,7 +45,7 @@ class Optimizer(ABC):
     WHOLE_LAYERS: ClassVar[bool] = False
     """Whether groups must be whole layers."""
 
-    def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:  # noqa: ARG002 - for slots
+    def __init__(self, sizes: Sequence[int], learning_rate: float) -> None:
         self.learning_rate = learning_rate
         self.steps = 0
         self.groups = parameter_groups(sizes, self.WHOLE_LAYERS)
@@ -79,12 +79,12 @@ class Optimizer(ABC):
 class EntrywiseOptimizer(Optimizer):
     """A rule for every entry by itself.
 
-    On the CPU it goes through a group part by part, so that what one operation leaves is in the
-    cache for the next; a GPU takes a group at once.
+    Its slots have ``like``'s options. On the CPU it goes through a group part by part, so that what
+    one operation leaves is in the cache for the next; a GPU takes a group at once.
     """
 
     def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:
-        super().__init__(sizes, learning_rate, like)
+        super().__init__(sizes, learning_rate)
         most = max(group.size for group in self.groups)
         if like.device.type == "cpu":
             most = min(most, ENTRIES_IN_CACHE)
@@ -209,7 +209,7 @@ class Muon(Optimizer):
     MOMENTUM, BIAS_RATE = 0.95, 0.1
 
     def __init__(self, sizes: Sequence[int], learning_rate: float, like: Tensor) -> None:
-        super().__init__(sizes, learning_rate, like)
+        super().__init__(sizes, learning_rate)
         self.sizes = tuple(sizes)
         self.momentum = untouched_zeros(parameter_count(sizes), like)
         self.bias_mean = like.new_zeros(len(sizes) - 1, max(sizes[1:]))
@@ -238,9 +238,10 @@ class Muon(Optimizer):
             parameters[group.where].add_(gradient)
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {
+OPTIMIZERS: dict[str, Callable[[Sequence[int], float, Tensor], Optimizer]] = {
     "tf1_rmsprop": TF1RMSProp,
     "rmsprop": RMSProp,
     "adam": Adam,
     "muon": Muon,
 }
+"""By name: what makes one of sizes, learning rate and a tensor with the options of the slots."""

@@ -100,12 +100,8 @@ class FoldTransfer(Transfer):
         self.aggregate_sizes = [fine // coarse for fine, coarse in pairs]
         self.unit_scales = [size**-0.5 for size in self.aggregate_sizes]
 
-    def restrict(self, fine: Tensor, coarse: Tensor) -> None:
-        """``coarse = Res ∘ fine``, both flat parameter tensors."""
-        self.restriction(fine, coarse).apply()
-
     def restriction(self, fine: Tensor, coarse: Tensor) -> Restriction:
-        """:meth:`restrict` of these two tensors, to be done again and again."""
+        """``coarse = Res ∘ fine`` of these two flat parameter tensors, to be done at will."""
         W, b = parameter_views(fine, self.fine_sizes)
         V, c = parameter_views(coarse, self.coarse_sizes)
         parts: list[tuple[Tensor, list[Tensor], float]] = []

@@ -17,8 +17,12 @@ from tests.sweep.chaos import (
 )
 
 
-def survives(folder: Path, trials: int, victims: list[str], chance: random.Random) -> None:
-    (folder / "space.yaml").write_text(SPACE)
+def survives(
+    folder: Path, trials: int, victims: list[str], chance: random.Random, *, per_decade: int = 200
+) -> None:
+    (folder / "space.yaml").write_text(
+        SPACE.replace("per_decade: 200", f"per_decade: {per_decade}")
+    )
     torment(folder, "tormented", trials, victims, chance)
     # More samples than it was launched with: it becomes the sweep that had them all along.
     more = ("--set", f"search.trials={trials + 2}")
@@ -35,7 +39,9 @@ def survives(folder: Path, trials: int, victims: list[str], chance: random.Rando
 
 @pytest.mark.slow
 def test_a_sweep_survives_four_strikes(tmp_path: Path) -> None:
-    survives(tmp_path, 3, ["worker", "interrupt", "raylet", "storage"], random.Random(1))
+    survives(
+        tmp_path, 3, ["worker", "interrupt", "raylet", "storage"], random.Random(1), per_decade=60
+    )
 
 
 @pytest.mark.chaos

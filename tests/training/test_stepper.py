@@ -132,7 +132,7 @@ def test_galerkin_steps_reach_theta_as_prolonged_changes() -> None:
     assert change.abs().max() > 1e-4
     transfer = FoldTransfer(operators.sizes[0], operators.sizes[2])
     coarse = torch.empty(parameter_count(operators.sizes[2]), dtype=torch.float64)
-    transfer.restrict(change, coarse)
+    transfer.restriction(change, coarse).apply()
     prolonged = torch.zeros_like(change)
     transfer.add_prolonged(prolonged, coarse)
     torch.testing.assert_close(prolonged, change, rtol=0, atol=1e-14)
@@ -147,7 +147,7 @@ def test_restriction_undoes_prolongation(level: int) -> None:
     fine = torch.zeros(parameter_count(LAYERS), dtype=torch.float64)
     transfer.add_prolonged(fine, coarse)
     restored = torch.empty_like(coarse)
-    transfer.restrict(fine, restored)
+    transfer.restriction(fine, restored).apply()
     torch.testing.assert_close(restored, coarse)
 
 
