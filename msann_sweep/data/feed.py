@@ -7,6 +7,7 @@ the level's data are the means over the aggregates.
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -96,6 +97,7 @@ class ImageFeed:
         self._validation_pixels = _ordered(validation, order).to(device)
         self.device = self._train.device
         self._levels = {self.n_pixels: self._train}
+        self._drawn = Counter[int]()
 
     def draw(
         self, batch_size: int, generator: torch.Generator, n_units: int
@@ -111,10 +113,20 @@ class ImageFeed:
     def images(self, rows: Tensor, n_units: int) -> Tensor:
         """These train images' means over aggregates, float32 (len(rows), n_units)."""
         size = aggregate_size(self.n_pixels, n_units)
+        return self._sums(rows, n_units).to(torch.float32).mul_(1 / (255 * size))
+
+    def _sums(self, rows: Tensor, n_units: int) -> Tensor:
+        """Sums over aggregates, (len(rows), n_units).
+
+        All images are restricted once, but not before as many have been one batch after the other:
+        a short stay at a level would not pay for it.
+        """
         if n_units not in self._levels:
+            self._drawn[n_units] += len(rows)
+            if self._drawn[n_units] <= len(self._train):
+                return restricted_sums(self._train.index_select(0, rows), n_units, 255)
             self._levels[n_units] = restricted_sums(self._train, n_units, 255)
-        sums = self._levels[n_units].index_select(0, rows)
-        return sums.to(torch.float32).mul_(1 / (255 * size))
+        return self._levels[n_units].index_select(0, rows)
 
     def validation(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The validation images; see `Feed.validation`."""

@@ -136,6 +136,26 @@ def test_image_levels_are_the_restricted_pixels(
         )
 
 
+def test_images_restricted_batch_by_batch_are_those_restricted_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images = read_only_images(40, 16)
+    restricted = []
+
+    def watched(pixels: torch.Tensor, n_units: int, largest: int) -> torch.Tensor:
+        restricted.append(len(pixels))
+        return restriction.restricted_sums(pixels, n_units, largest)
+
+    monkeypatch.setattr(feed_module, "restricted_sums", watched)
+    feed, generator = ImageFeed(images, images), seeded(5)
+    for _ in range(8):
+        rows = feed.choose(15, generator)
+        expected = means_by_definition(torch.tensor(images)[rows] / 255, 4)
+        drawn = feed.images(rows, 4)
+        torch.testing.assert_close(drawn.double(), expected, atol=1e-6, rtol=0)
+    assert restricted == [15, 15, 40]
+
+
 def test_white_and_black_stay_exact_at_every_level() -> None:
     """Sums of 1024 pixels of 255 need more than 16 bits; none may wrap or exceed 1."""
     images = np.repeat(np.array([[0], [255]], np.uint8), 1024, axis=1)
