@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -45,6 +46,13 @@ def operations(n_in: int, n_out: int, float32: bool = True) -> int:
     return ITERATIONS * 2 * (2 * short**2 * long + short**3)
 
 
+class Workspace(NamedTuple):
+    """Buffers for matrices of one shape: two of it (one but for bf16), and short × short ones."""
+
+    matrices: list[Tensor]
+    squares: list[Tensor]
+
+
 class NewtonSchulz:
     """The iterations for all weight matrices of a level, with the buffers they need.
 
@@ -55,30 +63,45 @@ class NewtonSchulz:
         shapes = list(pairwise(sizes))
         largest = max(n_in * n_out for n_in, n_out in shapes)
         short = max(min(shape) for shape in shapes)
-        self.spare = like.new_empty(1, largest)
-        self.squares = like.new_empty(4, short * short)
+        buffers = like.new_empty(1, largest), like.new_empty(4, short * short)
+        self.workspaces: dict[tuple[int, ...], Workspace] = {
+            shape: _workspace(buffers, shape) for shape in shapes
+        }
+        self.in_bf16: dict[tuple[int, ...], Workspace] = {}
         if uses_bf16(short, like.device, like.dtype):
-            self.halves = like.new_empty(2, largest, dtype=torch.bfloat16)
-            self.half_squares = like.new_empty(2, short * short, dtype=torch.bfloat16)
+            halves = (
+                like.new_empty(2, largest, dtype=torch.bfloat16),
+                like.new_empty(2, short * short, dtype=torch.bfloat16),
+            )
+            self.in_bf16 = {
+                shape: _workspace(halves, shape)
+                for shape in shapes
+                if uses_bf16(min(shape), like.device, like.dtype)
+            }
 
-    def orthogonalize(self, W: Tensor) -> None:
-        """Replace W, (n_in, n_out), by about U Vᵀ of its singular value decomposition U S Vᵀ."""
+    def orthogonalize(self, W: Tensor, scale: float = 1.0) -> None:
+        """Replace W, (n_in, n_out), by about ``scale`` U Vᵀ of its decomposition U S Vᵀ."""
         W.div_(torch.linalg.vector_norm(W).clamp_(min=1e-7))
-        short = min(W.shape)
-        if uses_bf16(short, W.device, W.dtype):
-            first, last = _matrices(self.halves, W.shape)
+        if W.shape in self.in_bf16:
+            (first, last), squares = self.in_bf16[W.shape]
             first.copy_(W)
-            _iterate(_wide(first), _wide(last), _matrices(self.half_squares, (short, short)))
+            _iterate(_wide(first), _wide(last), squares)
+            W.copy_(last).mul_(scale)
+            return
+        (last,), squares = self.workspaces[W.shape]
+        float32 = torch.get_float32_matmul_precision() == "highest"
+        if float32 and max(W.shape) >= COMPOSED_FROM * min(W.shape):
+            X = _wide(W)
+            torch.mm(_composed(X, squares), X, out=_wide(last))
         else:
-            (last,) = _matrices(self.spare, W.shape)
-            squares = _matrices(self.squares, (short, short))
-            float32 = torch.get_float32_matmul_precision() == "highest"
-            if float32 and max(W.shape) >= COMPOSED_FROM * short:
-                X = _wide(W)
-                torch.mm(_composed(X, squares), X, out=_wide(last))
-            else:
-                _iterate(_wide(W), _wide(last), squares)
-        W.copy_(last)
+            _iterate(_wide(W), _wide(last), squares)
+        torch.mul(last, scale, out=W)
+
+
+def _workspace(buffers: tuple[Tensor, Tensor], shape: tuple[int, int]) -> Workspace:
+    short = min(shape)
+    matrices, squares = buffers
+    return Workspace(_matrices(matrices, shape), _matrices(squares, (short, short)))
 
 
 def _matrices(buffers: Tensor, shape: Sequence[int]) -> list[Tensor]:
@@ -104,21 +127,18 @@ def _iterate(X: Tensor, Y: Tensor, squares: Sequence[Tensor]) -> None:
 def _composed(X: Tensor, squares: Sequence[Tensor]) -> Tensor:
     """All iterations as one factor of X; its long side takes part in two products only.
 
-    G ← p(G) G p(G) goes along. Errors of G grow by a² an iteration: float32 has room for that,
-    TF32 and bf16 have not.
+    With p(G) = aI + q, G ← p(G) G p(G) goes along. Errors of G grow by a² an iteration: float32 has
+    room for that, TF32 and bf16 have not.
     """
     a, b, c = COEFFICIENTS
-    gram, p, factor, spare = squares
+    gram, q, factor, spare = squares
     torch.mm(X, X.T, out=gram)
-    for iteration in range(ITERATIONS):
-        torch.addmm(gram, gram, gram, beta=b, alpha=c, out=p)
-        p.diagonal().add_(a)
-        if iteration == 0:
-            factor.copy_(p)
-        else:
-            torch.mm(p, factor, out=spare)
-            factor, spare = spare, factor
-        if iteration < ITERATIONS - 1:
-            torch.mm(p, gram, out=spare)
-            torch.mm(spare, p, out=gram)
+    torch.addmm(gram, gram, gram, beta=b, alpha=c, out=q)
+    factor.copy_(q).diagonal().add_(a)
+    for _ in range(ITERATIONS - 1):
+        torch.addmm(gram, q, gram, beta=a, out=spare)
+        torch.addmm(spare, spare, q, beta=a, out=gram)
+        torch.addmm(gram, gram, gram, beta=b, alpha=c, out=q)
+        torch.addmm(factor, q, factor, beta=a, out=spare)
+        factor, spare = spare, factor
     return factor

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from msann_sweep.training.cost import parameter_count
 from msann_sweep.training.groups import Group, parameter_groups
-from msann_sweep.training.network import constant
+from msann_sweep.training.network import constant, parameter_views
 from msann_sweep.training.newton_schulz import NewtonSchulz
 
 # Gradient, slot and scratch of so many float32 entries are within a core's second-level cache.
@@ -212,6 +212,7 @@ class Muon(Optimizer):
         super().__init__(sizes, learning_rate)
         self.sizes = tuple(sizes)
         self.momentum = untouched_zeros(parameter_count(sizes), like)
+        self.momenta, _ = parameter_views(self.momentum, sizes)
         self.bias_mean = like.new_zeros(len(sizes) - 1, max(sizes[1:]))
         self.bias_mean_square = torch.zeros_like(self.bias_mean)
         self.factors = like.new_empty(2)
@@ -226,11 +227,10 @@ class Muon(Optimizer):
         matrix, bias = group.pieces
         n_in, n_out = self.sizes[matrix.layer : matrix.layer + 2]
         W, b = gradient[matrix.where].view(n_in, n_out), gradient[bias.where]
-        momentum = self.momentum[group.where][matrix.where].view(n_in, n_out)
+        momentum = self.momenta[matrix.layer]
         momentum.lerp_(W, 1 - self.MOMENTUM)
         W.lerp_(momentum, self.MOMENTUM)
-        self.iterations.orthogonalize(W)
-        W.mul_(-self.learning_rate * max(1, n_out / n_in) ** 0.5)
+        self.iterations.orthogonalize(W, -self.learning_rate * max(1, n_out / n_in) ** 0.5)
         mean = self.bias_mean[matrix.layer, :n_out]
         mean_square = self.bias_mean_square[matrix.layer, :n_out]
         _adam_update(b, mean, mean_square, self.factors, self.scratch[:n_out])
