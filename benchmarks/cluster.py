@@ -25,7 +25,8 @@ PARTS: dict[str, list[str]] = {
     "reuse": ["overhead", "--part", "reuse"],
     "trials": ["overhead", "--part", "trials", "--trials", "24"],
     "long_trials": ["overhead", "--part", "trials", "--trials", "24", "--trial-s", "20"],
-    "driver": ["overhead", "--part", "driver"],
+    # As many reports as of 200 trials that report each 5 s, which would take 29 GB of memory.
+    "driver": ["overhead", "--part", "driver", "--trials", "120", "--report-s", "3"],
     "scale": ["scale"],
 }
 

@@ -59,7 +59,7 @@ def steps(batch_size: int, depth: int, strategy: str, threads: int, as_json: boo
     "--budget-s",
     type=click.FloatRange(min=0, min_open=True),
     default=None,
-    help="Seconds of training per trial. Default: 2.5 at n = 10, 2.2 times more per n; MNIST 4.",
+    help="Seconds of training per trial. Default: 2.5 at n = 10, 2.5 times more per n; MNIST 4.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print machine-readable JSON.")
 def wall(kind: str, n: int, seeds: int, budget_s: float | None, as_json: bool) -> None:
@@ -102,7 +102,7 @@ def gpu(batch_size: int, depth: int) -> None:
     "--trial-s",
     type=click.FloatRange(min=0, min_open=True),
     default=None,
-    help="Seconds of training per trial, part trials only. Default: 1.",
+    help="Seconds per trial, parts trials and driver only. Default: 1, and 300.",
 )
 @click.option(
     "--report-s",

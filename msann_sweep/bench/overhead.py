@@ -109,12 +109,13 @@ def beyond_training(records: Sequence[TrialRecord]) -> tuple[list[float], list[f
     return first, further
 
 
-def measure_driver(trials: int = 200, report_s: float = 5.0, reports: int = 60) -> Measured:
+def measure_driver(trials: int = 200, report_s: float = 5.0, trial_s: float = 300.0) -> Measured:
     """The driver's share of a core while that many simulated trials run and report.
 
-    Each reports every ``report_s`` seconds, and so often that the last of them runs before the
-    first has ended; all run on this machine, however few CPUs it has.
+    Each reports every ``report_s`` seconds and lasts ``trial_s``, in which the last of them has to
+    begin; all run on this machine, however few CPUs it has.
     """
+    reports = max(1, round(trial_s / report_s))
     cpus = (os.cpu_count() or 1) / trials
     with tempfile.TemporaryDirectory() as folder:
         config = sweep_of(
