@@ -30,6 +30,8 @@ BATCH_SIZE = 32
 TRIALS_PER_SIDE = 18
 MUON_RATES = [0.4 / 2**i for i in range(6)]
 TENTH, FINAL = "tenth", "final"
+# A trial that just gets to the default's lowest MSE under one seed will not under others.
+MARGIN = 0.9
 Params = Mapping[str, Any]
 WallTask = OneObjectTask | TwoObjectTask | MnistTask
 
@@ -180,7 +182,10 @@ def _reach(curve: Sequence[Row], mse: float) -> Crossing | None:
 
 
 def _choose(sides: tuple[Side, Side], tenth_mse: float) -> list[dict[str, Params]]:
-    """Each side's fastest to a tenth; plain training's lowest, and MsANN's fastest to its MSE."""
+    """Each side's fastest to a tenth; plain training's lowest, and MsANN's fastest to below it.
+
+    Where no trial of MsANN's gets so far below it, its lowest.
+    """
 
     def fastest(side: Side, mse: float) -> Params:
         def seconds(number: int) -> tuple[float, float]:
@@ -192,7 +197,11 @@ def _choose(sides: tuple[Side, Side], tenth_mse: float) -> list[dict[str, Params
 
     plain = sides[0]
     final_mse = min(map(_lowest, plain.curves))
-    return [{TENTH: fastest(side, tenth_mse), FINAL: fastest(side, final_mse)} for side in sides]
+    goals = final_mse, MARGIN * final_mse
+    return [
+        {TENTH: fastest(side, tenth_mse), FINAL: fastest(side, goal)}
+        for side, goal in zip(sides, goals, strict=True)
+    ]
 
 
 def _lowest(curve: Sequence[Row]) -> float:

@@ -12,12 +12,13 @@ from click.testing import CliRunner
 
 from msann_sweep.bench.flops import plain_flops_per_step
 from msann_sweep.bench.plain import PLAIN_OPTIMIZERS, plain_rows
-from msann_sweep.bench.wall import TRIALS_PER_SIDE, msann_candidates
+from msann_sweep.bench.wall import TRIALS_PER_SIDE, Side, _choose, msann_candidates
 from msann_sweep.cli import cli
 from msann_sweep.config import MnistTask, OneObjectTask, SweepConfig
 from msann_sweep.data import ObjectFeed
 from msann_sweep.report.wall import HEADINGS, ratio, wall_rows
 from msann_sweep.report.wall_figure import draw_wall
+from msann_sweep.training import Row
 from msann_sweep.training.operations import operations_per_step
 
 LAYERS = (256, 64, 32, 64, 256)
@@ -73,6 +74,34 @@ def test_both_sides_try_equally_much(task: OneObjectTask | MnistTask) -> None:
     candidates = msann_candidates(sweep)
     assert len(candidates) == TRIALS_PER_SIDE
     assert len({sweep.trial(params) for params in candidates}) == TRIALS_PER_SIDE
+
+
+def curve(*points: tuple[float, float]) -> list[Row]:
+    """Rows at (seconds, MSE)."""
+    return [
+        Row(val_mse=mse, cost=wall_s, wall_s=wall_s, level=0, steps_per_level=[0])
+        for wall_s, mse in points
+    ]
+
+
+def test_who_is_compared() -> None:
+    """MsANN's trial for the default's lowest MSE gets below it with a margin, if one does."""
+    start = (0.0, 1.0)
+    early, low, just, safe, never = ({"learning_rate": rate} for rate in range(5))
+    plain = Side([early, low], rows=lambda *_: iter(()))
+    plain.curves = [curve(start, (1.0, 0.05), (9.0, 0.04)), curve(start, (2.0, 0.09), (9.0, 0.02))]
+    msann = Side([just, safe, never], rows=lambda *_: iter(()))
+    msann.curves = [
+        curve(start, (0.1, 0.05), (1.0, 0.0199)),
+        curve(start, (0.2, 0.05), (2.0, 0.015)),
+        curve(start, (3.0, 0.5)),
+    ]
+    assert _choose((plain, msann), 0.1) == [
+        {"tenth": early, "final": low},
+        {"tenth": just, "final": safe},
+    ]
+    msann.curves[1] = curve(start, (2.0, 0.03))
+    assert _choose((plain, msann), 0.1)[1]["final"] == just
 
 
 @pytest.mark.slow
