@@ -93,7 +93,7 @@ def test_who_is_compared() -> None:
     msann = Side([just, safe, never], rows=lambda *_: iter(()))
     msann.curves = [
         curve(start, (0.1, 0.05), (1.0, 0.0199)),
-        curve(start, (0.2, 0.05), (2.0, 0.015)),
+        curve(start, (0.2, 0.05), (2.0, 0.012)),
         curve(start, (3.0, 0.5)),
     ]
     assert _choose((plain, msann), 0.1) == [
