@@ -38,8 +38,10 @@ def survives(
 
 
 @pytest.mark.slow
-def test_a_sweep_survives_three_strikes(tmp_path: Path) -> None:
-    survives(tmp_path, 3, ["worker", "raylet", "storage"], random.Random(1), per_decade=60)
+def test_a_sweep_survives_four_strikes(tmp_path: Path) -> None:
+    survives(
+        tmp_path, 3, ["worker", "interrupt", "raylet", "storage"], random.Random(1), per_decade=60
+    )
 
 
 @pytest.mark.chaos

@@ -147,16 +147,11 @@ def test_a_gpu_that_is_not_there_is_refused(sweep: SweepConfig) -> None:
     ("params", "lowest", "highest"),
     [
         ({"L": 0}, 110_000, 160_000),
+        ({"L": 6, "gamma": 3, "k": 4, "prolongation": "path", "cascade": 1}, 7_000, 13_000),
         pytest.param(
             {"L": 3, "gamma": 3, "k": 4, "prolongation": "path", "cascade": 1},
             25_000,
             42_000,
-            marks=pytest.mark.long,
-        ),
-        pytest.param(
-            {"L": 6, "gamma": 3, "k": 4, "prolongation": "path", "cascade": 1},
-            7_000,
-            13_000,
             marks=pytest.mark.long,
         ),
     ],
