@@ -32,10 +32,9 @@ def cpu_multiplies_bf16() -> bool:
     return bool(tell and tell().get("amx_bf16"))
 
 
-def uses_bf16(short_side: int, device: torch.device, dtype: torch.dtype = torch.float32) -> bool:
-    """Whether a matrix goes through the iterations in bf16, as in torch's Muon all of them do."""
-    large = short_side >= BF16_FROM and dtype == torch.float32
-    return large and device.type == "cpu" and cpu_multiplies_bf16()
+def uses_bf16(short_side: int, device: str, bf16_cpu: bool) -> bool:
+    """Whether a float32 matrix goes through the iterations in bf16, as in torch's Muon all do."""
+    return bf16_cpu and device == "cpu" and short_side >= BF16_FROM
 
 
 def operations(n_in: int, n_out: int, float32: bool = True) -> int:
@@ -67,8 +66,9 @@ class NewtonSchulz:
         self.workspaces: dict[tuple[int, ...], Workspace] = {
             shape: _workspace(buffers, shape) for shape in shapes
         }
+        bf16_cpu = cpu_multiplies_bf16() and like.dtype == torch.float32
         self.in_bf16: dict[tuple[int, ...], Workspace] = {}
-        if uses_bf16(short, like.device, like.dtype):
+        if uses_bf16(short, like.device.type, bf16_cpu):
             halves = (
                 like.new_empty(2, largest, dtype=torch.bfloat16),
                 like.new_empty(2, short * short, dtype=torch.bfloat16),
@@ -76,7 +76,7 @@ class NewtonSchulz:
             self.in_bf16 = {
                 shape: _workspace(halves, shape)
                 for shape in shapes
-                if uses_bf16(min(shape), like.device, like.dtype)
+                if uses_bf16(min(shape), like.device.type, bf16_cpu)
             }
 
     def orthogonalize(self, W: Tensor, scale: float = 1.0) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from msann_sweep.config import TrialConfig
 from msann_sweep.operators import grid_shape
-from msann_sweep.training.newton_schulz import BF16_FROM, operations
+from msann_sweep.training.newton_schulz import operations, uses_bf16
 from msann_sweep.training.result import Row, find_crossing
 
 # Strategies whose P is a full matrix, and a product of two; the others need no multiplications.
@@ -62,7 +62,7 @@ def _update(trial: TrialConfig, sizes: Sequence[int], level: int, bf16_cpu: bool
 
 
 def _orthogonalization(trial: TrialConfig, n_in: int, n_out: int, bf16_cpu: bool) -> int:
-    in_bf16 = bf16_cpu and trial.device == "cpu" and min(n_in, n_out) >= BF16_FROM
+    in_bf16 = uses_bf16(min(n_in, n_out), trial.device, bf16_cpu)
     return operations(n_in, n_out, float32=trial.precision == "float32" and not in_bf16)
 
 
