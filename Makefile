@@ -10,9 +10,9 @@ NAME ?= $(basename $(notdir $(FILE)))-$(shell date +%Y%m%d-%H%M%S)
 launch: $(VENV)/.installed
 	$(BIN)/python -m msann_sweep launch $(FILE) --name $(NAME)
 
-# Fast tests in two processes, then those that start Ray, servers and browsers, one after the other.
+# Fast tests, then those that start Ray, servers and browsers; in two processes, a file in one.
 test: test-fast
-	$(BIN)/python -m pytest -m "slow and not long and not chaos" --durations 15
+	$(BIN)/python -m pytest -m "slow and not long and not chaos" --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 15
 
 test-fast: $(VENV)/.installed
 	$(BIN)/python -m pytest -m "not slow and not long and not chaos" --numprocesses 2

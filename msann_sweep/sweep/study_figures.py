@@ -23,7 +23,6 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from msann_sweep.config import Choice, FloatRange, IntRange, SweepConfig
 from msann_sweep.sweep.objective import objective
@@ -110,6 +109,9 @@ class SearchPictures:
         shared = [n for n in self.names if all(n in t.params for t in self.samples)]
         if not shared or not self._differ:
             return {}
+        # Brings scikit-learn with it, which a sweep too small for pictures does without.
+        from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
         with _quiet():
             return get_param_importances(
                 self.study, evaluator=PedAnovaImportanceEvaluator(), params=shared
@@ -143,6 +145,8 @@ class SearchPictures:
         options = {"target_name": OBJECTIVE}
 
         def importance() -> Any:
+            from optuna.importance import PedAnovaImportanceEvaluator
+
             evaluator = PedAnovaImportanceEvaluator()
             shared = list(self.importances)
             return drawn.plot_param_importances(self.study, evaluator, shared, **options)

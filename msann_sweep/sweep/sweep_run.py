@@ -30,7 +30,7 @@ from msann_sweep.sweep.lease import Lease, held
 from msann_sweep.sweep.log import LOG_FILE, SWEEP, log_event, logging_to
 from msann_sweep.sweep.metrics import LiveCounters
 from msann_sweep.sweep.operator_actors import SharedOperators
-from msann_sweep.sweep.operator_counters import OperatorWatch
+from msann_sweep.sweep.operator_watch import OperatorWatch
 from msann_sweep.sweep.page_keeper import PageKeeper, PageWriter, write_last_page
 from msann_sweep.sweep.record import SweepDirectory, SweepState
 from msann_sweep.sweep.recorder import Recorder, View

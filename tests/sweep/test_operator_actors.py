@@ -18,7 +18,7 @@ from msann_sweep.config import Network, OneObjectTask, SweepConfig, load_search_
 from msann_sweep.errors import OperatorError
 from msann_sweep.operators import OperatorSet, build_operators, lineage, optimize_prolongation
 from msann_sweep.sweep.operator_actors import SharedOperators, map_on_builders
-from msann_sweep.sweep.operator_counters import OperatorWatch
+from msann_sweep.sweep.operator_watch import OperatorWatch
 from msann_sweep.training.layer_maps import DenseMap
 from msann_sweep.training.task import trial_operators
 from msann_sweep.training.transfer import MappedTransfer, transfer_to_finest

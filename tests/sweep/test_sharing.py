@@ -20,7 +20,7 @@ import ray
 from msann_sweep.config import load_search_space
 from msann_sweep.sweep import cluster
 from msann_sweep.sweep.operator_actors import SharedOperators
-from msann_sweep.sweep.operator_counters import OperatorWatch
+from msann_sweep.sweep.operator_watch import OperatorWatch
 
 @ray.remote(num_cpus=1)
 def fetch(shared, trial):

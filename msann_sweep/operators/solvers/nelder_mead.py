@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from scipy.optimize import minimize
-
 from msann_sweep.errors import OperatorError
 from msann_sweep.operators.objective import ProlongationObjective
 from msann_sweep.operators.operator import FloatArray
@@ -22,6 +20,9 @@ def nelder_mead(problem: ProlongationObjective, start: FloatArray, max_iteration
             f"nelder-mead: got {start.size} unknowns ({start.shape[0]} x {start.shape[1]}); "
             f"allowed: up to {MOST_UNKNOWNS}; take trust-regions"
         )
+    # A quarter of a second that whoever does not optimise, such as a trial, does without.
+    from scipy.optimize import minimize
+
     found = minimize(
         lambda x: problem.value(nearest(x.reshape(start.shape))),
         start.ravel(),
