@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 
 from msann_sweep.bench.flops import plain_flops_per_step
 from msann_sweep.bench.plain import PLAIN_OPTIMIZERS, plain_rows
-from msann_sweep.bench.wall import TRIALS_PER_SIDE, Side, _choose, msann_candidates
+from msann_sweep.bench.wall_tuning import TRIALS_PER_SIDE, Params, Side, choose, msann_candidates
 from msann_sweep.cli import cli
 from msann_sweep.config import MnistTask, OneObjectTask, SweepConfig
 from msann_sweep.data import ObjectFeed
@@ -84,24 +85,46 @@ def curve(*points: tuple[float, float]) -> list[Row]:
     ]
 
 
+def side(*runs: tuple[list[Row], list[Row]]) -> Side:
+    """One that trains as given under the first seed and the second; each rate names its runs."""
+    candidates = [{"learning_rate": number} for number in range(len(runs))]
+
+    def rows(params: Params, seed: int) -> Iterator[Row]:
+        yield from runs[params["learning_rate"]][seed]
+
+    made = Side(candidates, rows)
+    for _ in candidates:
+        made.try_next(10.0)
+    return made
+
+
 def test_who_is_compared() -> None:
-    """MsANN's trial for the default's lowest MSE gets below it with a margin, if one does."""
+    """The best of both seeds: what one seed favours, or what the other lets fail, is not chosen."""
     start = (0.0, 1.0)
-    early, low, just, safe, never = ({"learning_rate": rate} for rate in range(5))
-    plain = Side([early, low], rows=lambda *_: iter(()))
-    plain.curves = [curve(start, (1.0, 0.05), (9.0, 0.04)), curve(start, (2.0, 0.09), (9.0, 0.02))]
-    msann = Side([just, safe, never], rows=lambda *_: iter(()))
-    msann.curves = [
-        curve(start, (0.1, 0.05), (1.0, 0.0199)),
-        curve(start, (0.2, 0.05), (2.0, 0.012)),
-        curve(start, (3.0, 0.5)),
+    lucky = curve(start, (0.1, 0.01), (8.0, 0.009)), curve(start, (6.0, 0.01))
+    steady = curve(start, (0.2, 0.05), (9.0, 0.02)), curve(start, (0.3, 0.05), (9.0, 0.03))
+    low = curve(start, (2.0, 0.5), (9.0, 0.015)), curve(start, (2.0, 0.5), (9.0, 0.01))
+    never = curve(start, (3.0, 0.9)), curve(start, (3.0, 0.9))
+    fails = curve(start, (0.05, 0.005)), curve(start, (9.0, 0.2))
+    plain, msann = side(steady, low, never), side(lucky, steady, fails, never)
+    assert choose((plain, msann), 0.1, 10.0) == [
+        {"tenth": {"learning_rate": 0}, "final": {"learning_rate": 1}},
+        {"tenth": {"learning_rate": 1}, "final": {"learning_rate": 0}},
     ]
-    assert _choose((plain, msann), 0.1) == [
-        {"tenth": early, "final": low},
-        {"tenth": just, "final": safe},
-    ]
-    msann.curves[1] = curve(start, (2.0, 0.03))
-    assert _choose((plain, msann), 0.1)[1]["final"] == just
+
+
+def test_a_fourth_is_no_finalist() -> None:
+    first = [curve((0.0, 1.0), (1.0 + place, 0.05)) for place in range(4)]
+    fast, slow = curve((0.0, 1.0), (0.5, 0.05)), curve((0.0, 1.0), (9.0, 0.05))
+    plain = side((first[0], fast))
+    msann = side(*((one, slow) for one in first[:3]), (first[3], fast))
+    assert choose((plain, msann), 0.1, 10.0)[1]["tenth"] == {"learning_rate": 0}
+
+
+def test_a_trial_far_behind_ends_at_a_third() -> None:
+    good = curve((0.0, 1.0), (4.0, 0.1), (8.0, 0.05))
+    bad = curve((0.0, 1.0), (2.0, 0.9), (4.0, 0.8), (8.0, 0.01))
+    assert [row["wall_s"] for row in side((good, good), (bad, bad)).curves[1]] == [0.0, 2.0, 4.0]
 
 
 @pytest.mark.slow
