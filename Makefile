@@ -42,7 +42,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 docs: $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# Measure plain PyTorch against MsANN and rewrite the README's table; about an hour.
+# Measure plain PyTorch against MsANN and rewrite the README's table; 80 minutes.
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/wall.py
 

@@ -1,9 +1,9 @@
 """Seconds and cost to a tenth, plain PyTorch against MsANN, both tuned; the README's table.
 
-    python benchmarks/wall.py [TASK ...]      # e.g. one_object-12 mnist; all of them: about an hour
+    python benchmarks/wall.py [TASK ...]      # e.g. one_object-12 mnist; all of them: 80 minutes
 
-Every task's measurement is kept in benchmarks/results/, and the README's table and figure are
-made again from all that are kept.
+Every task's measurement is kept in benchmarks/results/, and the README's table and figure, and
+that of the levels' optimisers in docs/numbers.md, are made again from all that are kept.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msann_sweep.bench.plain import PLAIN_OPTIMIZERS
 from msann_sweep.bench.wall import measure_wall, wall_task
 from msann_sweep.report.wall import HEADINGS, wall_rows
 from msann_sweep.report.wall_figure import draw_wall
@@ -23,6 +24,7 @@ from msann_sweep.report.wall_figure import draw_wall
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results"
 FIGURE = ROOT / "docs/images/wall.png"
+README, PAGE = ROOT / "README.md", ROOT / "docs/numbers.md"
 BEGIN, END = "<!-- benchmarks/wall.py -->", "<!-- end -->"
 TASKS: dict[str, tuple[str, int]] = {
     "one_object-10": ("one_object", 10),
@@ -66,13 +68,29 @@ def table(measured: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def rewrite_readme() -> None:
-    """Put the table between its marks, and draw the figure above it."""
-    readme = ROOT / "README.md"
-    before, _, rest = readme.read_text().partition(BEGIN)
+def optimizer_table(measured: list[dict[str, Any]]) -> str:
+    """Markdown: what the best trial of each optimiser at the levels came to in tuning."""
+    heads = [f"{name}: s to 1/10 | lowest MSE" for name in PLAIN_OPTIMIZERS]
+    lines = [f"| task | {' | '.join(heads)} |", "|---" * (1 + 2 * len(heads)) + "|"]
+    for each in measured:
+        size = "" if each["n"] is None else f", n = {each['n']}"
+        cells = [_best(each["msann"]["tried"], name) for name in PLAIN_OPTIMIZERS]
+        lines.append(f"| {each['task']}{size} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _best(tried: list[dict[str, Any]], optimizer: str) -> str:
+    own = [each for each in tried if each["params"]["optimizer"] == optimizer]
+    seconds = [each["wall_to_tenth_s"] for each in own if each["wall_to_tenth_s"] is not None]
+    lowest = min(each["lowest_mse"] for each in own)
+    return f"{min(seconds):.2f} | {lowest:.5f}" if seconds else f"- | {lowest:.5f}"
+
+
+def rewrite(page: Path, content: str) -> None:
+    """Put a table between its marks."""
+    before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    readme.write_text(f"{before}{BEGIN}\n{table(kept())}\n{END}{after}")
-    draw_wall(kept(), FIGURE)
+    page.write_text(f"{before}{BEGIN}\n{content}\n{END}{after}")
 
 
 def main(names: list[str]) -> None:
@@ -84,7 +102,9 @@ def main(names: list[str]) -> None:
         origin = where_and_when()
         measured = {**measure_wall(*wall_task(*TASKS[name]), progress=print), **origin}
         (RESULTS / f"wall-{name}.json").write_text(json.dumps(measured, indent=2) + "\n")
-    rewrite_readme()
+    rewrite(README, table(kept()))
+    rewrite(PAGE, optimizer_table(kept()))
+    draw_wall(kept(), FIGURE)
 
 
 if __name__ == "__main__":

@@ -66,9 +66,13 @@ def plain_rows(
     *,
     batch_size: int,
     evaluations_per_decade: int,
+    budget_s: float,
     seed: int,
 ) -> Iterator[Row]:
-    """Train without end, yielding rows as :meth:`Trainer.rows` does, seconds taken alike."""
+    """Train for that many seconds, yielding rows as :meth:`Trainer.rows` does, timed alike.
+
+    The last evaluation is where the seconds are over.
+    """
     network = plain_network(layers, seed)
     step = plain_step(network, plain_optimizers(network, optimizer, learning_rate))
     generator = torch.Generator().manual_seed(seed + 1)
@@ -81,10 +85,12 @@ def plain_rows(
             level=0,
             steps_per_level=[examples // batch_size],
         )
+        if wall_s >= budget_s:
+            return
         exponent = math.floor(math.log10(max(examples, 1)) * evaluations_per_decade + 1e-9) + 1
         next_cost = 10 ** (exponent / evaluations_per_decade)
         started = perf_counter()
-        while examples < next_cost:
+        while examples < next_cost and wall_s + perf_counter() - started < budget_s:
             step(*feed.draw(batch_size, generator, feed.n_pixels))
             examples += batch_size
         wall_s += perf_counter() - started

@@ -29,7 +29,7 @@ from msann_sweep.config import MnistTask, OneObjectTask, SweepConfig, TrialConfi
 from msann_sweep.config.schema import Stopping, Training
 from msann_sweep.training import Row, threads
 from msann_sweep.training.newton_schulz import cpu_multiplies_bf16
-from msann_sweep.training.operations import operations_per_step
+from msann_sweep.training.operations import operations_at, operations_per_step
 from msann_sweep.training.result import Crossing
 
 BATCH_SIZE = 32
@@ -70,26 +70,25 @@ def measure_wall(
         sides = opponents(config)
         for number in range(1, TRIALS_PER_SIDE + 1):
             for side in sides:
-                side.try_next(budget_s)
+                side.try_next()
             say(f"tuning {number}/{TRIALS_PER_SIDE}")
         # The stricter of the two initial errors: the plain network's, not the hierarchy's.
-        chosen = choose(sides, 0.1 * sides[0].curves[0][0]["val_mse"], budget_s)
+        tenth_mse = 0.1 * sides[0].curves[0][0]["val_mse"]
+        chosen = choose(sides, tenth_mse)
         runs = []
         for number in range(1, seeds + 1):
             seed = max(TUNING_SEEDS) + number
             pairs = zip(sides, chosen, strict=True)
-            trained = [_train(side, best, seed, budget_s) for side, best in pairs]
+            trained = [_train(side, best, seed) for side, best in pairs]
             runs.append(_compare(config, chosen, trained))
             say(f"seed {number}/{seeds}")
-    return _summary(config, chosen, runs, budget_s)
+    return _summary(config, sides, chosen, runs, budget_s, tenth_mse)
 
 
-def _train(
-    side: Side, chosen: Mapping[str, Params], seed: int, budget_s: float
-) -> dict[str, list[Row]]:
-    tenth = side.train(chosen[TENTH], seed, budget_s)
+def _train(side: Side, chosen: Mapping[str, Params], seed: int) -> dict[str, list[Row]]:
+    tenth = side.train(chosen[TENTH], seed)
     same = chosen[FINAL] == chosen[TENTH]
-    return {TENTH: tenth, FINAL: tenth if same else side.train(chosen[FINAL], seed, budget_s)}
+    return {TENTH: tenth, FINAL: tenth if same else side.train(chosen[FINAL], seed)}
 
 
 def _compare(
@@ -106,7 +105,7 @@ def _compare(
         tenth, final = reach(curves[TENTH], tenth_mse), reach(curves[FINAL], default_final_mse)
         last = curves[TENTH][-1]
         spent = tenth or Crossing(cost=last["cost"], wall_s=last["wall_s"])
-        flops = _flops(config, params[TENTH], curves[TENTH], spent, multilevel)
+        flops = _flops(config, params[TENTH], curves[TENTH], spent.cost, multilevel)
         figures.append(
             {
                 "cost_to_tenth": spent.cost if tenth else None,
@@ -123,26 +122,27 @@ def _compare(
 
 
 def _flops(
-    config: SweepConfig, params: Params, curve: Sequence[Row], spent: Crossing, multilevel: bool
+    config: SweepConfig, params: Params, curve: Sequence[Row], cost: float, multilevel: bool
 ) -> float:
-    """Floating-point operations of the matrix products up to the evaluation after that."""
+    """Floating-point operations of the matrix products of the training steps up to that cost."""
     trial: TrialConfig = config.trial(params if multilevel else {"L": 0, **params})
     each = (
         operations_per_step(trial, bf16_cpu=cpu_multiplies_bf16())
         if multilevel
         else [plain_flops_per_step(trial)]
     )
-    row = next(row for row in curve if row["wall_s"] >= spent.wall_s)
-    return float(sum(n * f for n, f in zip(row["steps_per_level"], each, strict=True)))
+    return operations_at(curve, each, cost)
 
 
 def _summary(
     config: SweepConfig,
+    opponents: Sequence[Side],
     chosen: Sequence[dict[str, Params]],
     runs: Sequence[Sequence[dict[str, float | None]]],
     budget_s: float,
+    tenth_mse: float,
 ) -> dict[str, Any]:
-    sides = {}
+    sides: dict[str, dict[str, Any]] = {}
     for place, name in enumerate(("default", "msann")):
         measured = {key: [run[place][key] for run in runs] for key in runs[0][0]}
         sides[name] = {
@@ -150,6 +150,7 @@ def _summary(
             "params_final": dict(chosen[place][FINAL]),
             **{key: _mean(values) for key, values in measured.items()},
             **{f"{key}_sd": _spread(values) for key, values in measured.items()},
+            "tried": opponents[place].tried(tenth_mse),
         }
     return {
         "task": config.task.kind,

@@ -30,46 +30,55 @@ Score = Callable[[Sequence[Row]], tuple[float, ...]]
 
 @dataclass
 class Side:
-    """One of the two opponents: what it tries, how it trains, and its curves of the first seed."""
+    """One of the two opponents: what it tries, how it trains, and its curves of the first seed.
+
+    ``rows`` trains with given hyperparameters and seed for ``budget_s`` seconds.
+    """
 
     candidates: Sequence[Params]
     rows: Callable[[Params, int], Iterator[Row]]
+    budget_s: float
     curves: list[list[Row]] = field(default_factory=list)
     best_at_third: float = math.inf
 
-    def try_next(self, budget_s: float) -> None:
+    def try_next(self) -> None:
         """Train the next candidate under the first seed."""
         curve: list[Row] = []
         judged = False
-        for row in self._rows_within(self.candidates[len(self.curves)], FIRST_SEED, budget_s):
+        for row in self.rows(self.candidates[len(self.curves)], FIRST_SEED):
             curve.append(row)
-            if not judged and row["wall_s"] >= budget_s / 3:
+            if not judged and row["wall_s"] >= self.budget_s / 3:
                 judged = True
                 self.best_at_third = min(self.best_at_third, row["val_mse"])
                 if row["val_mse"] > 3 * self.best_at_third:
                     break
         self.curves.append(curve)
 
-    def train(
-        self, params: Params, seed: int, budget_s: float, until_mse: float = 0.0
-    ) -> list[Row]:
+    def train(self, params: Params, seed: int, until_mse: float = 0.0) -> list[Row]:
         """The curve of a trial that ends when its seconds are over, or that MSE is reached."""
         curve: list[Row] = []
-        for row in self._rows_within(params, seed, budget_s):
+        for row in self.rows(params, seed):
             curve.append(row)
             if row["val_mse"] <= until_mse:
                 break
         return curve
 
-    def _rows_within(self, params: Params, seed: int, budget_s: float) -> Iterator[Row]:
-        for row in self.rows(params, seed):
-            yield row
-            if row["wall_s"] >= budget_s:
-                break
+    def tried(self, tenth_mse: float) -> list[dict[str, Any]]:
+        """Every candidate's seconds to a tenth (None where it missed it) and lowest MSE."""
+        crossings = [reach(curve, tenth_mse) for curve in self.curves]
+        return [
+            {
+                "params": dict(params),
+                "wall_to_tenth_s": crossing.wall_s if crossing else None,
+                "lowest_mse": lowest(curve),
+            }
+            for params, curve, crossing in zip(self.candidates, self.curves, crossings, strict=True)
+        ]
 
 
 def opponents(config: SweepConfig) -> tuple[Side, Side]:
     """Plain training and MsANN on the sweep's task. Raises DataError when its data is missing."""
+    budget_s = config.training.budget_s or math.inf
     data = load_task_data(config.task)
     natural = open_feed(config.task, data, None, "cpu")
     layers = config.network.layers
@@ -82,19 +91,27 @@ def opponents(config: SweepConfig) -> tuple[Side, Side]:
             params["learning_rate"],
             batch_size=config.training.batch_size,
             evaluations_per_decade=config.training.evaluations_per_decade,
+            budget_s=budget_s,
             seed=seed,
         )
 
     def msann_trial(params: Params, seed: int) -> Iterator[Row]:
         return Trainer(config.trial(params, seed), data=data).rows()
 
-    rates = _rates(layers[0])
-    plain = [
+    return (
+        Side(plain_candidates(config), plain_trial, budget_s),
+        Side(msann_candidates(config), msann_trial, budget_s),
+    )
+
+
+def plain_candidates(config: SweepConfig) -> list[Params]:
+    """Six rates of each of torch's optimisers."""
+    rates = _rates(config.network.layers[0])
+    return [
         {"optimizer": name, "learning_rate": rate}
         for name in PLAIN_OPTIMIZERS
         for rate in (MUON_RATES if name == "muon" else rates)
     ]
-    return Side(plain, plain_trial), Side(msann_candidates(config), msann_trial)
 
 
 def _rates(n_pixels: int) -> list[float]:
@@ -104,7 +121,7 @@ def _rates(n_pixels: int) -> list[float]:
 
 
 def msann_candidates(config: SweepConfig) -> list[Params]:
-    """As many trials as plain training gets, over depth, cascade, optimiser and rate."""
+    """As many trials as plain training gets: two depths, three trials of each optimiser."""
     n_pixels = config.network.layers[0]
     exponent = n_pixels.bit_length() - 1
     mnist = isinstance(config.task, MnistTask)
@@ -117,11 +134,9 @@ def msann_candidates(config: SweepConfig) -> list[Params]:
     }
     rates = _rates(n_pixels)
     tuned: list[tuple[str, float, float, int | str]] = [
-        *(("rmsprop", rate, 2.0, 200) for rate in rates[2:5]),
-        ("rmsprop", rates[2], 2.0, "auto"),
-        ("adam", rates[3], 2.0, 200),
+        *((name, rate, 2.0, 200) for name in ("rmsprop", "adam") for rate in rates[2:5]),
         ("muon", 0.1, 1.0, 100),
-        *(("muon", rate, 1.0, "auto") for rate in (0.1, 0.05, 0.025)),
+        *(("muon", rate, 1.0, "auto") for rate in (0.1, 0.05)),
     ]
     return [
         {
@@ -136,14 +151,14 @@ def msann_candidates(config: SweepConfig) -> list[Params]:
     ]
 
 
-def choose(sides: tuple[Side, Side], tenth_mse: float, budget_s: float) -> list[dict[str, Params]]:
+def choose(sides: tuple[Side, Side], tenth_mse: float) -> list[dict[str, Params]]:
     """Each side's fastest to ``tenth_mse``, plain training's lowest, and MsANN's fastest to it."""
     plain, msann = sides
-    lowest_of_plain, curves = _best_under_both(plain, lambda curve: (lowest(curve),), 0.0, budget_s)
+    lowest_of_plain, curves = _best_under_both(plain, lambda curve: (lowest(curve),))
     final_mse = min(map(lowest, curves))
 
     def fastest(side: Side, mse: float) -> Params:
-        params, _ = _best_under_both(side, _seconds_to(mse), mse, budget_s)
+        params, _ = _best_under_both(side, _seconds_to(mse), mse)
         return params
 
     return [
@@ -153,12 +168,12 @@ def choose(sides: tuple[Side, Side], tenth_mse: float, budget_s: float) -> list[
 
 
 def _best_under_both(
-    side: Side, score: Score, until_mse: float, budget_s: float
+    side: Side, score: Score, until_mse: float = 0.0
 ) -> tuple[Params, list[Sequence[Row]]]:
     """The finalist whose worse run has the lowest score, and its runs under both seeds."""
     tried = sorted(zip(side.candidates, side.curves, strict=True), key=lambda one: score(one[1]))
     finalists: list[tuple[Params, list[Sequence[Row]]]] = [
-        (params, [curve, side.train(params, SECOND_SEED, budget_s, until_mse)])
+        (params, [curve, side.train(params, SECOND_SEED, until_mse)])
         for params, curve in tried[:FINALISTS]
     ]
     return min(finalists, key=lambda finalist: max(map(score, finalist[1])))

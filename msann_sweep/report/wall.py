@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from rich.table import Table
 
+from msann_sweep.report.wording import number
+
 HEADINGS = ("task", "", "cost to 1/10", "seconds to 1/10", "GFLOP to 1/10", "final MSE", "to it, s")
-MEASURES = (
-    ("cost_to_tenth", "{:,.0f}", 1.0),
-    ("wall_to_tenth_s", "{:.2f}", 1.0),
-    ("flops_to_tenth", "{:,.1f}", 1e9),
-    ("final_mse", "{:.5f}", 1.0),
-    ("wall_to_default_final_s", "{:.2f}", 1.0),
+MEASURES: tuple[tuple[str, Callable[[float], str], float], ...] = (
+    ("cost_to_tenth", "{:,.0f}".format, 1.0),
+    ("wall_to_tenth_s", "{:.2f}".format, 1.0),
+    ("flops_to_tenth", partial(number, digits=2), 1e9),
+    ("final_mse", "{:.5f}".format, 1.0),
+    ("wall_to_default_final_s", "{:.2f}".format, 1.0),
 )
 RATIOS = ("cost_ratio", "wall_ratio", "flops_ratio", None, "wall_to_default_final_ratio")
 
@@ -26,7 +29,7 @@ def wall_rows(measured: Sequence[Mapping[str, Any]]) -> list[list[str]]:
         for side, words in (("default", "tuned default"), ("msann", "MsANN")):
             cells = [_cell(each[side], *measure) for measure in MEASURES]
             rows.append(
-                [name if side == "default" else "", f"{words} ({_words(each[side])})", *cells]
+                [name if side == "default" else "", f"{words} ({_who(each[side])})", *cells]
             )
         rows.append(["", "default / MsANN", *(ratio(each, key) or "-" for key in RATIOS)])
     return rows
@@ -42,16 +45,21 @@ def ratio(measured: Mapping[str, Any], key: str | None) -> str | None:
     return f"> {bound:.1f}×" if bound else None
 
 
-def _cell(side: Mapping[str, Any], key: str, form: str, unit: float) -> str:
+def _cell(side: Mapping[str, Any], key: str, shown: Callable[[float], str], unit: float) -> str:
     value, spread = side[key], side[f"{key}_sd"]
     if value is None:
         return "not reached"
-    shown = form.format(value / unit)
-    return shown if spread is None else f"{shown} ± {form.format(spread / unit)}"
+    mean = shown(value / unit)
+    return mean if spread is None else f"{mean} ± {shown(spread / unit)}"
 
 
-def _words(side: Mapping[str, Any]) -> str:
-    params = side["params"]
+def _who(side: Mapping[str, Any]) -> str:
+    """The trial that is fastest to a tenth, and that of the last two columns if it is another."""
+    tenth, final = _words(side["params"]), _words(side["params_final"])
+    return tenth if final == tenth else f"{tenth}; to the final MSE: {final}"
+
+
+def _words(params: Mapping[str, Any]) -> str:
     words = f"{params['optimizer']} {params['learning_rate']:g}"
     return f"{words}, L {params['L']}, cascade {params['cascade']}" if "L" in params else words
 

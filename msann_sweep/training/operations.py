@@ -101,12 +101,12 @@ def operations_to_target(
     target: float,
     accuracy: float | None = None,
 ) -> float | None:
-    """Operations up to where the curve crosses the target; None where it does not.
-
-    Between two evaluations they are taken to be linear in cost.
-    """
+    """Operations up to where the curve crosses the target; None where it does not."""
     crossing = find_crossing(curve, target, accuracy)
-    if crossing is None:
-        return None
+    return operations_at(curve, per_step, crossing.cost) if crossing else None
+
+
+def operations_at(curve: Sequence[Row], per_step: Sequence[int], cost: float) -> float:
+    """Operations of the training steps up to that cost, linear in it between evaluations."""
     spent = [float(np.dot(per_step, row["steps_per_level"])) for row in curve]
-    return float(np.interp(crossing.cost, [row["cost"] for row in curve], spent))
+    return float(np.interp(cost, [row["cost"] for row in curve], spent))

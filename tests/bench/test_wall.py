@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,9 +14,18 @@ from click.testing import CliRunner
 
 from msann_sweep.bench.flops import plain_flops_per_step
 from msann_sweep.bench.plain import PLAIN_OPTIMIZERS, plain_rows
-from msann_sweep.bench.wall_tuning import TRIALS_PER_SIDE, Params, Side, choose, msann_candidates
+from msann_sweep.bench.wall_tuning import (
+    TRIALS_PER_SIDE,
+    Params,
+    Side,
+    choose,
+    msann_candidates,
+    opponents,
+    plain_candidates,
+)
 from msann_sweep.cli import cli
 from msann_sweep.config import MnistTask, OneObjectTask, SweepConfig
+from msann_sweep.config.schema import Stopping, Training
 from msann_sweep.data import ObjectFeed
 from msann_sweep.report.wall import HEADINGS, ratio, wall_rows
 from msann_sweep.report.wall_figure import draw_wall
@@ -55,6 +65,7 @@ def test_plain_training_learns_and_is_reproducible(optimizer: str) -> None:
                     rate,
                     batch_size=16,
                     evaluations_per_decade=10,
+                    budget_s=60.0,
                     seed=3,
                 ),
                 25,
@@ -75,6 +86,18 @@ def test_both_sides_try_equally_much(task: OneObjectTask | MnistTask) -> None:
     candidates = msann_candidates(sweep)
     assert len(candidates) == TRIALS_PER_SIDE
     assert len({sweep.trial(params) for params in candidates}) == TRIALS_PER_SIDE
+    for sides in (candidates, plain_candidates(sweep)):
+        counts = Counter(params["optimizer"] for params in sides)
+        assert counts == dict.fromkeys(PLAIN_OPTIMIZERS, TRIALS_PER_SIDE // 3)
+
+
+def test_both_sides_train_for_the_same_seconds() -> None:
+    training = Training(budget_s=0.2, budget_cost=1e12, batch_size=16, evaluations_per_decade=10)
+    stopping = Stopping(on_target="continue")
+    sweep = SweepConfig(name="x", task=OneObjectTask(n=8), training=training, stopping=stopping)
+    for side in opponents(sweep):
+        rows = side.train(side.candidates[0], 0)
+        assert rows[-2]["wall_s"] < 0.2 <= rows[-1]["wall_s"] < 0.4
 
 
 def curve(*points: tuple[float, float]) -> list[Row]:
@@ -92,9 +115,9 @@ def side(*runs: tuple[list[Row], list[Row]]) -> Side:
     def rows(params: Params, seed: int) -> Iterator[Row]:
         yield from runs[params["learning_rate"]][seed]
 
-    made = Side(candidates, rows)
+    made = Side(candidates, rows, 10.0)
     for _ in candidates:
-        made.try_next(10.0)
+        made.try_next()
     return made
 
 
@@ -107,7 +130,7 @@ def test_who_is_compared() -> None:
     never = curve(start, (3.0, 0.9)), curve(start, (3.0, 0.9))
     fails = curve(start, (0.05, 0.005)), curve(start, (9.0, 0.2))
     plain, msann = side(steady, low, never), side(lucky, steady, fails, never)
-    assert choose((plain, msann), 0.1, 10.0) == [
+    assert choose((plain, msann), 0.1) == [
         {"tenth": {"learning_rate": 0}, "final": {"learning_rate": 1}},
         {"tenth": {"learning_rate": 1}, "final": {"learning_rate": 0}},
     ]
@@ -118,7 +141,7 @@ def test_a_fourth_is_no_finalist() -> None:
     fast, slow = curve((0.0, 1.0), (0.5, 0.05)), curve((0.0, 1.0), (9.0, 0.05))
     plain = side((first[0], fast))
     msann = side(*((one, slow) for one in first[:3]), (first[3], fast))
-    assert choose((plain, msann), 0.1, 10.0)[1]["tenth"] == {"learning_rate": 0}
+    assert choose((plain, msann), 0.1)[1]["tenth"] == {"learning_rate": 0}
 
 
 def test_a_trial_far_behind_ends_at_a_third() -> None:
