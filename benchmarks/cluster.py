@@ -77,7 +77,9 @@ def lines(overhead: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
             found = (
                 f"{part['per_trial_s']:.2f} s a trial beyond its training, "
                 f"{part['first_trial_s']:.1f} s the first of a process; "
-                f"sweep / training {part['ratio']:.3f}"
+                f"sweep / training {part['ratio']:.3f}, "
+                f"{part['launch_s'] * part['workers'] / part['training_s']:.3f} with the start and "
+                "end of Ray and MLflow, and the page"
             )
             rows.append((what, found, part))
     part = overhead.get("driver")

@@ -6,13 +6,17 @@ import re
 from urllib.parse import urlsplit
 
 MASK = "***"
-_IN_AUTHORITY = re.compile(r"(\w[\w+.-]*://[^/\s:@]*:)[^/\s]*(?=@)")
+_IN_AUTHORITY = re.compile(r"(\w[\w+.-]*://[^/\s:]*:)[^/\s]*(?=@)")
+# SQLAlchemy lets a password hold slashes.
+_IN_DATABASE = re.compile(r"(\b(?!https?:)\w[\w+.-]*://[^/\s:]*:)[^@\s]*(?=@)")
 _IN_QUERY = re.compile(r"([?&][^=&\s]*(?:password|passwd|secret|token)[^=&\s]*=)[^&\s'\"]+", re.I)
 
 
 def masked(text: str) -> str:
     """A URI, or a text with URIs in it, with every password as ``***``."""
-    return _IN_QUERY.sub(rf"\g<1>{MASK}", _IN_AUTHORITY.sub(rf"\g<1>{MASK}", text))
+    for pattern in (_IN_AUTHORITY, _IN_DATABASE, _IN_QUERY):
+        text = pattern.sub(rf"\g<1>{MASK}", text)
+    return text
 
 
 def without_mask(uri: str) -> str:

@@ -13,6 +13,11 @@ from msann_sweep.secrets import masked, without_mask
         ("http://user:secret@host:5000", "http://user:***@host:5000"),
         ("postgresql+psycopg2://u:se:c@ret@host/db", "postgresql+psycopg2://u:***@host/db"),
         ("http://:secret@host", "http://:***@host"),
+        ("http://me@corp:secret@host", "http://me@corp:***@host"),
+        ("postgresql://me@corp:secret@host/db", "postgresql://me@corp:***@host/db"),
+        ("postgresql://me:12/sec/ret@host/db", "postgresql://me:***@host/db"),
+        ("mysql+pymysql://u:a/b@h:3306/db?x=c@d", "mysql+pymysql://u:***@h:3306/db?x=c@d"),
+        ("postgresql://host:5432/db", "postgresql://host:5432/db"),
         ("failed at 'http://u:secret@h/api', again", "failed at 'http://u:***@h/api', again"),
         ("redis://h/0?password=secret&db=1", "redis://h/0?password=***&db=1"),
         ("http://host:5000", "http://host:5000"),
@@ -30,6 +35,7 @@ def test_passwords_are_masked(text: str, shown: str) -> None:
     [
         ("http://user:***@host:5000", "http://user@host:5000"),
         ("http://user:secret@host", "http://user:secret@host"),
+        ("postgresql://me@corp:***@host/db", "postgresql://me@corp@host/db"),
         ("sqlite:///a.db", "sqlite:///a.db"),
     ],
 )

@@ -13,11 +13,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from msann_sweep.report.wording import cost_to_target, number, parameters
+from msann_sweep.report.wording import number, parameters, sample_cost
 from msann_sweep.sweep.counters import LIVE_FILE, Counters
 from msann_sweep.sweep.lease import live_owner
-from msann_sweep.sweep.record import SweepDirectory, TrialRecord
-from msann_sweep.sweep.summary import compare
+from msann_sweep.sweep.record import SweepDirectory
+from msann_sweep.sweep.sample import Sample
+from msann_sweep.sweep.summary import compare_samples
 
 WATCH_INTERVAL_S = 2.0
 
@@ -35,7 +36,7 @@ def status_lines(directory: SweepDirectory) -> list[str]:
         counts["cut off"] = counts.pop("running", 0)
     ended = sum(record.result is not None for record in records)
     listing = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    best = compare(records).best
+    best = compare_samples(records).best
     lines = [
         f"sweep {state.name}: {shown}",
         f"trials: {ended} of {state.planned_trials} ended ({listing or 'none started'})",
@@ -123,6 +124,6 @@ def operators_in_words(counters: Mapping[str, Any]) -> str:
     )
 
 
-def _describe(best: TrialRecord) -> str:
-    params = best.result.params if best.result else {}
-    return f"{best.id}, cost to target {cost_to_target(best)} ({parameters(params)})"
+def _describe(best: Sample) -> str:
+    params = parameters(best.results[0].params)
+    return f"{best.name}, cost to target {sample_cost(best)} ({params})"

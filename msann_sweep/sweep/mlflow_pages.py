@@ -9,7 +9,8 @@ from typing import Any
 from msann_sweep.config import SweepConfig, describe
 from msann_sweep.sweep.assignment import DEFAULT, SAMPLE, Assignment
 from msann_sweep.sweep.record import TrialRecord
-from msann_sweep.sweep.summary import Comparison
+from msann_sweep.sweep.sample import Estimate, Sample
+from msann_sweep.sweep.summary import Comparison, compare_samples
 
 TITLES = {
     "best": "Best MsANN",
@@ -105,9 +106,12 @@ def sweep_description(
     config: SweepConfig,
     trained_on: str,
     records: Mapping[str, TrialRecord],
-    compared: Comparison,
 ) -> str:
-    """The description of the sweep's run, in Markdown: the comparison first."""
+    """The description of the sweep's run, in Markdown: the comparison first.
+
+    What it says of a sample are means over its seeds ± their standard errors.
+    """
+    compared = compare_samples(records.values())
     goal = f"{config.stopping.target:g} of initial MSE" if config.stopping.target != 0.1 else "1/10"
     if config.stopping.accuracy:
         goal = f"accuracy {config.stopping.accuracy:g}"
@@ -130,14 +134,14 @@ def sweep_description(
     return text[:TAG_LENGTH]
 
 
-def _standing(title: str, record: TrialRecord | None) -> str:
-    result = record.result if record else None
-    if record is None or result is None:
+def _standing(title: str, sample: Sample | None) -> str:
+    if sample is None:
         return _row(f"**{title}**", "", "", "", "none yet", "")
-    mse = "" if result.final_mse is None else f"{result.final_mse:.3e}"
-    cost = _bound(result.cost_to_tenth, result.cost, ",.0f")
-    seconds = _bound(result.wall_to_tenth_s, result.wall_s, ".2f")
-    return _row(f"**{title}**", mse, cost, seconds, parameters(result.params), record.id)
+    mse = _estimate(sample.final_mse, ".3e")
+    cost = _estimate(sample.cost_to_tenth, ",.0f")
+    seconds = _estimate(sample.wall_to_tenth_s, ".2f")
+    params = parameters(sample.results[0].params)
+    return _row(f"**{title}**", mse, cost, seconds, params, sample.name)
 
 
 def _row(*cells: str) -> str:
@@ -145,8 +149,9 @@ def _row(*cells: str) -> str:
     return "|" + "|".join(f" {cell}&emsp; " for cell in cells) + "|"
 
 
-def _bound(known: float | None, at_least: float, form: str) -> str:
-    return f"{known:{form}}" if known is not None else f"> {at_least:{form}}"
+def _estimate(found: Estimate, form: str) -> str:
+    error = f" ± {found.error:{form}}" if found.error is not None else ""
+    return f"{'> ' if found.at_least else ''}{found.mean:{form}}{error}"
 
 
 def best_so_far(records: Iterable[TrialRecord]) -> list[tuple[int, float, float]]:

@@ -71,9 +71,13 @@ class MlflowRuns:
                 assert self._state is not None
                 run = self.find(self._state)
                 if run is None:
-                    run, self._mirrors = self._create_parent(self._state), {}
+                    run = self._create_parent(self._state)
                 else:
                     self._reopen(run)
+                if not run.data.params:  # new, or cut off before it had any
+                    self._log_data(run.info.run_id)
+                    params = pages.sweep_params(self.config)
+                    self.client.log_batch(run.info.run_id, params=_params(params))
                 self.run_id, self.start_ms = run.info.run_id, run.info.start_time
             return self.run_id
 
@@ -99,31 +103,31 @@ class MlflowRuns:
             "mlflow.source.name": "msann_sweep",
             "mlflow.source.git.commit": str(state.environment.get("commit") or "unknown"),
         }
-        run = self.client.create_run(self.experiment_id, tags=tags, run_name=self.config.name)
-        params = pages.sweep_params(self.config)
-        self.client.log_batch(run.info.run_id, params=_params(params))
-        self._log_data(run.info.run_id)
-        return run
+        return self.client.create_run(self.experiment_id, tags=tags, run_name=self.config.name)
 
     def mirrors(self) -> dict[str, Mirror]:
         """What MLflow has of every trial, by id; read from it where that is not known."""
         parent = self.parent()
         if self._mirrors is None:
-            self._mirrors = {}
-            token: str | None = None
-            while token != "":
-                page = self.client.search_runs(
-                    [self.experiment_id],
-                    f"tags.`mlflow.parentRunId` = '{parent}'",
-                    ViewType.ALL,
-                    RUNS_PER_PAGE,
-                    ["attributes.start_time ASC"],
-                    token,
-                )
-                for run in page:
-                    self._mirrors.setdefault(run.data.tags["trial"], _mirror(run))
-                token = page.token or ""
+            self._mirrors = self._read_mirrors(parent)
         return self._mirrors
+
+    def _read_mirrors(self, parent: str) -> dict[str, Mirror]:
+        mirrors: dict[str, Mirror] = {}
+        token: str | None = None
+        while token != "":
+            page = self.client.search_runs(
+                [self.experiment_id],
+                f"tags.`mlflow.parentRunId` = '{parent}'",
+                ViewType.ALL,
+                RUNS_PER_PAGE,
+                ["attributes.start_time ASC"],
+                token,
+            )
+            for run in page:
+                mirrors.setdefault(run.data.tags["trial"], _mirror(run))
+            token = page.token or ""
+        return mirrors
 
     def sync_trial(self, record: TrialRecord, curve: Sequence[Row], *, cut_off: bool) -> None:
         """Bring a trial's run up to date; ``cut_off``: nothing trains it any more for now.

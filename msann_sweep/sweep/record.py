@@ -195,7 +195,7 @@ class SweepDirectory:
         """Write the resolved search-space file, and the copy of it in the state."""
         text = config.to_yaml()
         state.config = yaml.safe_load(text)
-        self.new_config_file.write_text(text, encoding="utf-8")
+        _write_to_disk(self.new_config_file, text)
         self.write_state(state)
         self.finish_writing_config(state)
 
@@ -207,9 +207,9 @@ class SweepDirectory:
                 os.replace(self.new_config_file, self.config_file)
 
     def write_state(self, state: SweepState) -> None:
-        """Replace the state, atomically."""
+        """Replace the state, atomically, whatever happens to the machine."""
         fresh = self._state_file.with_suffix(".json.new")
-        fresh.write_text(json.dumps(asdict(state), indent=2), encoding="utf-8")
+        _write_to_disk(fresh, json.dumps(asdict(state), indent=2))
         os.replace(fresh, self._state_file)
 
     def started(self, assignment: Assignment) -> None:
@@ -217,7 +217,10 @@ class SweepDirectory:
         self._append({"event": "started", **asdict(assignment)})
 
     def ended(self, trial_id: str, result: TrialResult, worker: str | None = None) -> None:
-        """Record a trial's outcome, and which worker trained it."""
+        """Record a trial's outcome, and which worker trained it, once its curve is on disk."""
+        if self._curve_file(trial_id).exists():
+            with self._curve_file(trial_id).open("ab") as curve:
+                os.fsync(curve.fileno())
         self._append({"event": "ended", "id": trial_id, "worker": worker, **result.to_json()})
 
     def add_rows(self, trial_id: str, rows: list[Row]) -> None:
@@ -279,6 +282,14 @@ class SweepDirectory:
             file.write(json.dumps({**event, "time_s": round(time.time(), 3)}) + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+
+def _write_to_disk(file: Path, text: str) -> None:
+    """Write a file so that not even the machine's end takes it back."""
+    with file.open("w", encoding="utf-8") as content:
+        content.write(text)
+        content.flush()
+        os.fsync(content.fileno())
 
 
 def _read_lines(file: Path) -> Iterator[Any]:

@@ -181,7 +181,8 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
         trial_id = trial.config["id"]
         record, curve = self.records[trial_id], self.curves[trial_id]
         self.last[trial_id] = result
-        self.fault = result.get("storage_fault")
+        if fault := result.get("storage_fault"):
+            self.fault = f"{fault} (node {result['node_ip']})"
         if result["evaluation"] == len(curve) - 1:
             self.lag_s[trial_id] = curve[-1]["wall_s"] - result["wall_s"]
         if result["evaluation"] != len(curve):

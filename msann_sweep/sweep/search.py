@@ -16,7 +16,7 @@ from msann_sweep.sweep.assignment import PRUNED, SAMPLE, Assignment, baselines, 
 from msann_sweep.sweep.objective import sample_objectives
 from msann_sweep.sweep.record import TrialRecord
 from msann_sweep.sweep.snapshot import LeftOutOfSnapshots
-from msann_sweep.sweep.stopping import SweepLimits
+from msann_sweep.sweep.stopping import Pruning, SweepLimits
 from msann_sweep.sweep.study import SweepStudy
 from msann_sweep.training import TrialResult
 
@@ -95,13 +95,16 @@ class SweepSearcher(LeftOutOfSnapshots, Searcher):
         study: SweepStudy,
         records: dict[str, TrialRecord],
         limits: SweepLimits,
+        pruning: Pruning,
     ) -> None:
         super().__init__()
         self.config = config
         self.study = study
         self.limits = limits
+        self.pruning = pruning
         self.source = SampleSource(config, study, _started(records.values()))
         self.results = {each.id: each.result for each in records.values() if each.result}
+        self.cut_off = {each.id for each in records.values() if not each.result}
         self.siblings: dict[str, list[str]] = {}
         self.queue = self._assignments()
 
@@ -121,18 +124,23 @@ class SweepSearcher(LeftOutOfSnapshots, Searcher):
             self.siblings[sample] = [assignment.id for assignment in planned]
             self._tell_if_complete(sample)
             for trial in planned:
-                if trial.id not in self.results and not self._is_pruned(sample):
+                given_up = self._is_pruned(sample) and trial.id not in self.cut_off
+                if trial.id not in self.results and not given_up:
                     yield trial
 
     def suggest(  # type: ignore[override]  # FINISHED is a string
         self,
         trial_id: str,  # noqa: ARG002 - Ray's signature
     ) -> dict[str, Any] | str:
-        """The next trial's configuration, or FINISHED."""
-        if self.limits.spent():
-            return Searcher.FINISHED
-        assignment = next(self.queue, None)
-        return asdict(assignment) if assignment else Searcher.FINISHED
+        """The next trial's configuration, or FINISHED.
+
+        Trials that were cut off are handed out whatever has been decided of them since: they end
+        at their next evaluation, and only then does the record have their results.
+        """
+        for assignment in self.queue:
+            if assignment.id in self.cut_off or not self.limits.spent():
+                return asdict(assignment)
+        return Searcher.FINISHED
 
     def record_result(self, assignment: Assignment, result: TrialResult) -> None:
         """Take a trial's outcome; the sample is told once all its seeds have ended."""
@@ -143,6 +151,7 @@ class SweepSearcher(LeftOutOfSnapshots, Searcher):
         ids = self.siblings.get(sample, [])
         ended = [self.results[trial_id] for trial_id in ids if trial_id in self.results]
         if ids and (len(ended) == len(ids) or self._is_pruned(sample)):
+            self.pruning.catch_up(sample, self.results[ids[0]], ids[0])
             self.source.tell(sample, ended)
             if self.config.stopping.patience is not None:
                 self.limits.note_progress(self.study.since_best())

@@ -50,15 +50,16 @@ class Steering:
         curves = {trial_id: directory.curve(trial_id) for trial_id in unfinished}
         stored = open_stored(config, directory.study_file, study_name)
         study = SweepStudy(config, stored)
-        if config.search.warm_start and not study.params and not records:
+        if config.search.warm_start and not study.params:
             log_event(SWEEP, "warm start", learn_from(config, study))
         results = [record.result for record in records.values() if record.result]
         costs = [result.cost_to_tenth for result in results if result.cost_to_tenth]
         race = Race(config.stopping.race_factor, min(costs, default=None))
         limits = SweepLimits(config.stopping, records, curves, elapsed_s)
+        pruning = Pruning(config, study, records, directory.curve)
         return cls(
-            SweepSearcher(config, study, records, limits),
-            TrialStopper(race, Pruning(config, study, curves), limits),
+            SweepSearcher(config, study, records, limits, pruning),
+            TrialStopper(race, pruning, limits),
             limits,
             stored,
         )

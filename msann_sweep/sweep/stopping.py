@@ -13,7 +13,7 @@ from msann_sweep.sweep.record import TrialRecord
 from msann_sweep.sweep.rungs import rungs, standing
 from msann_sweep.sweep.snapshot import LeftOutOfSnapshots
 from msann_sweep.sweep.study import SweepStudy
-from msann_sweep.training import Row
+from msann_sweep.training import Row, TrialResult
 
 
 class Race:
@@ -42,23 +42,30 @@ class Pruning:
     """Samples are compared at common costs by Optuna's pruner; those that it gives up are pruned.
 
     A sample stands for itself by its first seed: with it, all its seeds are given up. One that has
-    ended goes on counting at the later costs as it ended. ``curves`` are those of the trials that
-    an earlier part of the sweep left running.
+    ended goes on counting at the later costs as it ended. ``records`` are those of an earlier part
+    of the sweep, ``curve_of`` gives the recorded curve of a trial.
     """
 
     def __init__(
-        self, config: SweepConfig, study: SweepStudy, curves: Mapping[str, list[Row]]
+        self,
+        config: SweepConfig,
+        study: SweepStudy,
+        records: Mapping[str, TrialRecord],
+        curve_of: Callable[[str], list[Row]],
     ) -> None:
         self.config = config
         self.study = study
+        self.curve_of = curve_of
         self.rungs = rungs(config.training.budget_cost)
         self.on = config.search.pruner != "none"
         self.curves: dict[str, list[Row]] = {}
         self.pruned: set[str] = set()
-        for trial_id, curve in curves.items():
-            sample = trial_id.partition(".")[0]
-            if self._leads(trial_id, sample) and sample in study.params:
-                self.curves[sample] = list(curve)
+        for record in records.values():
+            sample = record.assignment.sample
+            if record.result and record.result.stop_reason == PRUNED:
+                self.pruned.add(sample)
+            elif not record.result and self._leads(record.id, sample) and sample in study.params:
+                self.curves[sample] = curve_of(record.id)
                 self._report(sample, 0.0)
 
     def _leads(self, trial_id: str, sample: str) -> bool:
@@ -97,11 +104,24 @@ class Pruning:
     def _ended(self, sample: str) -> None:
         """One that has ended by itself is not pruned; at the later rungs it stays as it is."""
         self.pruned.discard(sample)
-        curve = self.curves.pop(sample)
-        stopping = self.config.stopping
-        value = standing(curve, curve[-1]["cost"], stopping.target, stopping.accuracy)
+        self._report_whole(sample, self.curves.pop(sample), by_itself=True)
+
+    def catch_up(self, sample: str, result: TrialResult, trial_id: str) -> None:
+        """Report a sample that has ended, by its first seed, to a study that has not heard of it.
+
+        Such a study is new, or its storage was away.
+        """
+        curve = self.curve_of(trial_id) if self.on and not self.study.is_told(sample) else []
+        if curve:
+            by_itself = result.stop_reason not in (RACE, PRUNED, SWEEP_BUDGET)
+            self._report_whole(sample, curve, by_itself=by_itself)
+
+    def _report_whole(self, sample: str, curve: list[Row], *, by_itself: bool) -> None:
+        stopping, cost = self.config.stopping, curve[-1]["cost"]
         for rung in self.rungs:
-            if rung > curve[-1]["cost"]:
+            if rung <= cost or by_itself:
+                at_cost = min(rung, cost)
+                value = standing(curve, at_cost, stopping.target, stopping.accuracy)
                 self.study.report(sample, rung, value)
 
 

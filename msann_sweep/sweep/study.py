@@ -88,7 +88,7 @@ class SweepStudy:
 
         A pruned one is told with its last value: that at its last rung, or else ``values``.
         """
-        if not self._trial(sample).state.is_finished():
+        if not self.is_told(sample):
             trial = self._open(sample)
             for key, value in attributes.items():
                 trial.set_user_attr(key, value)
@@ -98,6 +98,10 @@ class SweepStudy:
                 trial.report(values[0], 0)
             self.memory.tell(self._numbers[sample], list(values) if complete else None, state=state)
         self.stored.finish(self._trial(sample))
+
+    def is_told(self, sample: str) -> bool:
+        """Whether the study knows how a sample ended."""
+        return self._trial(sample).state.is_finished()
 
     def n_learnt(self) -> int:
         """How many samples of an earlier sweep it began with."""

@@ -71,7 +71,8 @@ def new_study_name(config: SweepConfig) -> str:
 def check_study_storage(config: SweepConfig) -> None:
     """Raise StorageError, its passwords masked, where the study could not be kept.
 
-    Makes nothing; waits for a server some ten seconds.
+    Makes nothing but, in a server's database that has none, Optuna's tables; waits for a server
+    some ten seconds.
     """
     url = study_url(config)
     if url is None:
@@ -80,17 +81,17 @@ def check_study_storage(config: SweepConfig) -> None:
         _check_file(Path(str(url.database)), below=local_folder(config.storage))
         return
     try:
-        engine = sqlalchemy.create_engine(url, **_engine_settings(url))
-        with engine.connect():
-            pass
-        engine.dispose()
+        database = _open_database(url)
+        database.remove_session()
+        database.engine.dispose()
     except (ImportError, NoSuchModuleError) as error:
         raise StorageError(
-            f"search.storage: got {url}, whose driver is not installed ({error}); for PostgreSQL: "
+            f"search.storage: got {url}, whose driver is not installed "
+            f"({error.__cause__ or error}); for PostgreSQL: "
             f"pip install 'msann-sweep[postgresql]'; allowed: {ALLOWED}"
         ) from None
-    except SQLAlchemyError as error:
-        raise StorageError(f"search.storage: {url} cannot be used: {_first_line(error)}") from None
+    except (*OUTAGES, OptunaError, RuntimeError) as error:
+        raise StorageError(f"search.storage: {url} cannot be used: {_detail(error)}") from None
 
 
 def _check_file(file: Path, below: Path) -> None:
@@ -104,10 +105,17 @@ def _check_file(file: Path, below: Path) -> None:
         raise StorageError(f"search.storage: {file} is no SQLite database; give another file")
 
 
-def _first_line(error: SQLAlchemyError) -> str:
-    """What the driver says, without SQLAlchemy's links."""
-    text = str(getattr(error, "orig", None) or error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+def _detail(error: BaseException) -> str:
+    """What the driver of a database says, without the links of what lies above it."""
+    cause = error.__cause__ if isinstance(error, StorageInternalError) else None
+    found = cause or error
+    text = str(getattr(found, "orig", None) or found).strip()
+    return text.splitlines()[0] if text else type(found).__name__
+
+
+def _open_database(url: URL) -> RDBStorage:
+    text = url.render_as_string(hide_password=False)
+    return RDBStorage(text, engine_kwargs=_engine_settings(url))
 
 
 def _engine_settings(url: URL) -> dict[str, Any]:
@@ -128,8 +136,7 @@ def open_stored(config: SweepConfig, journal: Path, study_name: str) -> StoredSt
         if url is None:
             storage = JournalStorage(JournalFileBackend(str(journal)))
         else:
-            text = url.render_as_string(hide_password=False)
-            storage = RDBStorage(text, engine_kwargs=_engine_settings(url))
+            storage = _open_database(url)
         study = optuna.create_study(
             storage=storage,
             study_name=study_name,
@@ -138,8 +145,8 @@ def open_stored(config: SweepConfig, journal: Path, study_name: str) -> StoredSt
         )
         return StoredStudy(study)
     except (*OUTAGES, OptunaError, RuntimeError, ImportError) as error:
-        detail = _first_line(error) if isinstance(error, SQLAlchemyError) else str(error)
-        raise StorageError(f"search.storage: {url or journal} cannot be used: {detail}") from None
+        where = url or journal
+        raise StorageError(f"search.storage: {where} cannot be used: {_detail(error)}") from None
 
 
 class StoredStudy:
@@ -188,7 +195,7 @@ class StoredStudy:
             try:
                 self._pending[0]()
             except OUTAGES as error:
-                self.lost = _first_line(error) if isinstance(error, SQLAlchemyError) else str(error)
+                self.lost = _detail(error)
                 self._next_try = time.monotonic() + self._wait_s
                 self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
             else:

@@ -170,7 +170,7 @@ class SweepRun:
         try:
             self._fit(operators, recorder, steering.searcher, watch)
             results = [record.result for record in recorder.records.values() if record.result]
-            failed = all(result.status == "failed" for result in results)
+            failed = bool(results) and all(result.status == "failed" for result in results)
             status = "failed" if failed else "finished"
         finally:
             self.state.operators = watch.latest()

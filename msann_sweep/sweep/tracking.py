@@ -150,7 +150,7 @@ class Tracker:
             # Made in one piece, whatever the driver's thread adds meanwhile.
             snapshot = dict(records)
             compared = compare(snapshot.values())
-            text = pages.sweep_description(self.runs.config, trained_on, snapshot, compared)
+            text = pages.sweep_description(self.runs.config, trained_on, snapshot)
             tags = pages.trials_of_roles(compared)
             keys = " ".join(counters.get("keys", []))[: pages.TAG_LENGTH]
             self.runs.parent()

@@ -41,8 +41,8 @@ def load(tmp_path: Path, *overrides: str) -> SweepConfig:
 class Sweep:
     """Suggestions in order, results told by the recorder; the better the lower the rate.
 
-    ``records`` are what an earlier part of the sweep has recorded, ``curves`` what its running
-    trials had got to.
+    ``records`` are what an earlier part of the sweep has recorded, ``curves`` what its trials had
+    got to.
     """
 
     def __init__(
@@ -57,9 +57,10 @@ class Sweep:
         self.stored = open_stored(config, journal, config.name)
         self.study = SweepStudy(config, self.stored)
         self.limits = SweepLimits(config.stopping, self.records, curves or {}, lambda: 0.0)
-        self.searcher = SweepSearcher(config, self.study, self.records, self.limits)
+        self.curves = dict(curves or {})
+        pruning = Pruning(config, self.study, self.records, lambda each: self.curves.get(each, []))
+        self.searcher = SweepSearcher(config, self.study, self.records, self.limits, pruning)
         race = Race(config.stopping.race_factor)
-        pruning = Pruning(config, self.study, curves or {})
         self.stopper = TrialStopper(race, pruning, self.limits)
 
     def next(self) -> Assignment | None:

@@ -157,12 +157,16 @@ def test_a_storage_that_fails_ends_the_sweep_in_words(
         curves.unlink()
         aside.rename(curves)
     else:
-        part.report(rows(3), first=2, storage_fault="cannot write t0000.ckpt: No space left")
+        full = "cannot write t0000.ckpt: No space left"
+        part.report(rows(3), first=2, storage_fault=full, node_ip="10.0.0.7")
     part.report(rows(6), first=3)
     part.end()
     assert not part.told
-    with pytest.raises(SweepError, match=r"storage failed: .*; nothing recorded so far is lost"):
+    with pytest.raises(
+        SweepError, match=r"storage failed: .*; nothing recorded so far is lost"
+    ) as caught:
         part.recorder.on_step_begin(0, [])
+    assert ("No space left (node 10.0.0.7)" in str(caught.value)) == (fault != "disk")
     kept = sweep.directory.curve("t0000")
     assert kept == rows(6)[: len(kept)]
     # MLflow cannot take points back: it must not have what the record lacks.

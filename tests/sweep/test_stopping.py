@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.trial import FrozenTrial
 
 from msann_sweep.config import Stopping
 from msann_sweep.sweep.assignment import Assignment
@@ -92,6 +93,7 @@ def train(sweep: Sweep, assignment: Assignment, curve: list[Row], resumed: int =
         "status": "stopped" if reason else "finished",
         "stop_reason": reason or "budget_cost",
     }
+    sweep.curves[assignment.id] = list(reported)
     sweep.end(assignment, **fields)
     return reason
 
@@ -167,6 +169,48 @@ def test_pruning_goes_on_after_a_crash_as_though_there_had_been_none(
         if cut <= len(first.records):
             same = [trial.intermediate_values for trial in second.stored.trials()]
             assert same == [trial.intermediate_values for trial in undisturbed.stored.trials()]
+
+
+def standing_of(trial: FrozenTrial) -> tuple[object, ...]:
+    """What later samples are compared with."""
+    rungs = {key: value for key, value in trial.system_attrs.items() if "rung" in key}
+    return trial.state.name, trial.value, trial.intermediate_values, rungs
+
+
+def test_a_study_that_was_lost_is_told_how_samples_stood(tmp_path: Path) -> None:
+    config = load(tmp_path, "search.pruner=asha", BUDGET, NO_RACE, "search.baselines=false")
+    first = Sweep(config, tmp_path / "study")
+    for share in (0.9, 0.8, 0.7, 0.6, 0.65, 0.75, 0.59, 0.95):
+        train(first, taken(first), curve_down_to(share))
+    again = Sweep(config, tmp_path / "another", first.records, first.curves)
+    assert again.next() is None
+    before, after = ([standing_of(t) for t in each.stored.trials()] for each in (first, again))
+    assert after == before
+    assert {state for state, *_ in after} == {"COMPLETE", "PRUNED"}
+
+
+def test_a_seed_that_was_cut_off_ends_though_its_sample_is_pruned(tmp_path: Path) -> None:
+    settings = ("search.baselines=false", "search.seeds=3", "search.trials=1")
+    config = load(tmp_path, "search.pruner=asha", BUDGET, *settings)
+    first = Sweep(config, tmp_path / "study")
+    leader, begun = taken(first), taken(first)
+    first.end(leader, cost_to_tenth=None, status="stopped", stop_reason="pruned")
+    resumed = Sweep(config, tmp_path / "study", first.records)
+    assert taken(resumed) == begun
+    assert train(resumed, begun, curve_down_to(0.5)) == "pruned"
+    assert resumed.next() is None
+
+
+def test_a_trial_that_was_cut_off_ends_though_the_budget_is_used_up(tmp_path: Path) -> None:
+    config = load(tmp_path, "stopping.sweep_budget_cost=500", BUDGET, NO_RACE)
+    first = Sweep(config, tmp_path / "study")
+    begun = taken(first)
+    half_way = {begun.id: curve_down_to(0.5)[:-1]}
+    assert half_way[begun.id][-1]["cost"] > 500
+    resumed = Sweep(config, tmp_path / "study", first.records, half_way)
+    assert taken(resumed) == begun
+    assert train(resumed, begun, curve_down_to(0.5)) == "sweep_budget"
+    assert resumed.next() is None
 
 
 def test_a_sweep_ends_when_its_cost_is_used_up(tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from wsgiref.util import setup_testing_defaults
 
 import optuna
+import psycopg2
 import pytest
 from optuna_dashboard import wsgi
 
@@ -67,6 +69,21 @@ class TestPostgreSQL:
     ) -> None:
         monkeypatch.setenv("PGPASSWORD", PASSWORD)
         check_study_storage(load(tmp_path, f"search.storage={masked(postgresql.url)}"))
+
+    def test_a_user_who_may_make_no_tables_is_refused(
+        self, tmp_path: Path, postgresql: PostgreSQL
+    ) -> None:
+        with closing(psycopg2.connect(postgresql.url)) as owner:
+            owner.autocommit = True
+            for command in ("ROLE guest LOGIN PASSWORD 'welcome'", "DATABASE guests"):
+                owner.cursor().execute(f"CREATE {command}")
+        there = postgresql.url.replace("/postgres", "/guests")
+        with closing(psycopg2.connect(there)) as owner:
+            owner.autocommit = True
+            owner.cursor().execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        url = there.replace(f"sweep:{PASSWORD}", "guest:welcome")
+        with pytest.raises(StorageError, match=r"search\.storage: .*: permission denied"):
+            check_study_storage(load(tmp_path, f"search.storage={url}"))
 
     def test_a_wrong_password_is_refused_and_not_shown(
         self, tmp_path: Path, postgresql: PostgreSQL
