@@ -85,7 +85,8 @@ class Training(Frozen):
     evaluations_per_decade: int = Field(20, ge=1, le=200)
     """Evaluations while the cost grows tenfold."""
     precision: Precision = "float32"
-    """Of matrix products where the device has it: float32, tf32 or bf16 (parameters: float32).
+    """Of matrix products where the device has it: float32, tf32 (GPUs) or bf16 (CPUs; GPUs take
+    TF32 for it); parameters are float32.
 
     Muon orthogonalizes large matrices in bf16 on CPUs that multiply it, as torch's always does.
     """

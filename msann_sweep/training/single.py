@@ -17,13 +17,14 @@ from msann_sweep.training.trainer import Trainer
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Let torch use ``count`` threads inside the block."""
-    before = torch.get_num_threads()
+    """Let torch use ``count`` threads inside the block; after it, its precision is as before."""
+    before, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     torch.set_num_threads(count)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+        torch.set_float32_matmul_precision(precision)
 
 
 def train(
