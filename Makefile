@@ -42,8 +42,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 docs: $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# Measure plain PyTorch against MsANN and rewrite the README's table; 80 minutes.
+# Measure steps, memory, and plain PyTorch against MsANN, and rewrite the tables; 90 minutes.
 bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/steps.py
+	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/wall.py
 
 # Newest versions that the loose bounds of pyproject.toml admit.

@@ -14,12 +14,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from wall import where_and_when
+from wall import rewrite_between, where_and_when
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results"
 PAGE = ROOT / "docs/numbers.md"
-BEGIN, END = "<!-- benchmarks/cluster.py -->", "<!-- end -->"
+BEGIN = "<!-- benchmarks/cluster.py -->"
 PARTS: dict[str, list[str]] = {
     "metadata": ["overhead", "--part", "metadata"],
     "reuse": ["overhead", "--part", "reuse"],
@@ -114,19 +114,12 @@ def where(part: dict[str, Any]) -> str:
     return f"{machine}, load {part['load_before']}, {part['commit']}, {part['date']}"
 
 
-def rewrite_page() -> None:
-    """Put the tables between their marks."""
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{tables()}\n{END}{after}")
-
-
 def main(names: list[str]) -> None:
     """Measure the named parts, or all."""
     for name in names or PARTS:
         print(name, flush=True)
         keep(name, measure(PARTS[name]))
-    rewrite_page()
+    rewrite_between(PAGE, BEGIN, tables())
 
 
 if __name__ == "__main__":

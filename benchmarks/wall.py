@@ -86,11 +86,11 @@ def _best(tried: list[dict[str, Any]], optimizer: str) -> str:
     return f"{min(seconds):.2f} | {lowest:.5f}" if seconds else f"- | {lowest:.5f}"
 
 
-def rewrite(page: Path, content: str) -> None:
+def rewrite_between(page: Path, begin: str, content: str) -> None:
     """Put a table between its marks."""
-    before, _, rest = page.read_text().partition(BEGIN)
+    before, _, rest = page.read_text().partition(begin)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n{content}\n{END}{after}")
+    page.write_text(f"{before}{begin}\n{content}\n{END}{after}")
 
 
 def main(names: list[str]) -> None:
@@ -102,8 +102,8 @@ def main(names: list[str]) -> None:
         origin = where_and_when()
         measured = {**measure_wall(*wall_task(*TASKS[name]), progress=print), **origin}
         (RESULTS / f"wall-{name}.json").write_text(json.dumps(measured, indent=2) + "\n")
-    rewrite(README, table(kept()))
-    rewrite(PAGE, optimizer_table(kept()))
+    rewrite_between(README, BEGIN, table(kept()))
+    rewrite_between(PAGE, BEGIN, optimizer_table(kept()))
     draw_wall(kept(), FIGURE)
 
 

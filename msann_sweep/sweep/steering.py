@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from msann_sweep.config import SweepConfig
+from msann_sweep.errors import StorageError
 from msann_sweep.sweep.log import SWEEP, log_event
 from msann_sweep.sweep.record import SweepDirectory
 from msann_sweep.sweep.search import SweepSearcher
@@ -51,7 +52,7 @@ class Steering:
         stored = open_stored(config, directory.study_file, study_name)
         study = SweepStudy(config, stored)
         if config.search.warm_start and not study.params:
-            log_event(SWEEP, "warm start", learn_from(config, study))
+            log_event(SWEEP, "warm start", _learnt(config, study, new=not records))
         results = [record.result for record in records.values() if record.result]
         costs = [result.cost_to_tenth for result in results if result.cost_to_tenth]
         race = Race(config.stopping.race_factor, min(costs, default=None))
@@ -73,3 +74,14 @@ class Steering:
         if self.stored.lost:
             notes.append(f"the study could not be stored ({self.stored.lost}); `resume` stores it")
         return "; ".join(note for note in notes if note) or None
+
+
+def _learnt(config: SweepConfig, study: SweepStudy, *, new: bool) -> str:
+    """What a study without samples of its own learns of the earlier sweep, in words."""
+    try:
+        return learn_from(config, study)
+    except StorageError as error:
+        if new:
+            raise
+        # It was learnt from once, and a study that is lost keeps no sweep from going on.
+        return f"not learnt again: {error}"

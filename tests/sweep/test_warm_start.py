@@ -65,6 +65,24 @@ def test_the_samples_of_this_space_are_learnt_from_once(tmp_path: Path) -> None:
     assert again.searcher.suggest("tune's id") != "FINISHED"
 
 
+def test_a_study_that_was_lost_learns_again_if_it_can(tmp_path: Path) -> None:
+    recorded(tmp_path, plain(0.01, 0.02, 0.5))
+    config = load(tmp_path, WARM, "name=later", "search.baselines=false")
+    directory = new_sweep(config)
+    asked = steering(config, directory).searcher.suggest("tune's id")
+    assert isinstance(asked, dict)
+    directory.started(Assignment(**asked))
+    directory.study_file.unlink()
+    again = steering(config, directory)
+    assert len(again.stored.trials()) == 2
+    assert again.searcher.suggest("tune's id") == asked
+    directory.study_file.unlink()
+    (tmp_path / "earlier").rename(tmp_path / "gone")
+    alone = steering(config, directory)
+    assert alone.stored.trials() == []
+    assert alone.searcher.suggest("tune's id") == asked
+
+
 def test_learning_changes_what_is_asked(tmp_path: Path) -> None:
     recorded(tmp_path, plain(*(0.002 + 0.0001 * number for number in range(15))))
     settings = (NO_POINTS, "search.baselines=false", "search.trials=20", "name=later")
