@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.raylets import PATIENCE_S, Raylets, free_port, wait_until
@@ -170,16 +171,25 @@ class Watched:
 
 @pytest.mark.slow
 def test_a_sweep_follows_its_cluster_as_nodes_come_and_go(folder: Path, tmp_path: Path) -> None:
-    """Trials run until the test ends them; every node has room for one."""
+    """Trials run until the test ends them; every node has room for one.
+
+    They train on images that are in a file of the driver's, and deleted once it has read them.
+    """
     (tmp_path / "package").mkdir()
+    images = tmp_path / "images.npy"
+    np.save(images, np.random.default_rng(1).integers(0, 256, (200, 8, 8), dtype=np.uint8))
     package = copied_package(tmp_path / "package")
     watched = Watched(folder / "runs/space")
     with Raylets() as raylets:
         raylets.head(cpus=0)
         first = raylets.add(cpus=1)
-        options = ("--address", raylets.address)
-        driver = launch(folder, raylets.environment, *options, package=package)
+        task = f"task={{kind: images, file: {images}, shape: [8, 8]}}"
+        # "auto" is what RAY_ADDRESS names.
+        environment = {**raylets.environment, "RAY_ADDRESS": raylets.address}
+        options = ("--address", "auto", "--set", task)
+        driver = launch(folder, environment, *options, package=package)
         wait_until(lambda: watched.training(1), driver)
+        images.unlink()
         assert set(watched.lengths()) == {"t0000"}
         raylets.add(cpus=1)
         wait_until(lambda: watched.training(2), driver)
