@@ -235,9 +235,12 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
         self.running.pop(trial_id, None)
         record = self.records[trial_id]
         trial = self.config.trial(record.assignment.params, record.assignment.seed)
-        record.worker, record.ended_s = worker_of(self.last.get(trial_id, {})), time.time()
+        # Nothing of it is needed here any more: a sweep may have ten thousand trials.
+        curve, last = self.curves.pop(trial_id), self.last.pop(trial_id, {})
+        self.lag_s.pop(trial_id, None)
+        record.worker, record.ended_s = worker_of(last), time.time()
         record.result = summarise(
-            self.curves[trial_id],
+            curve,
             target=trial.target,
             accuracy=trial.accuracy,
             params=trial.params(),
@@ -247,7 +250,7 @@ class Recorder(LeftOutOfSnapshots, tune.Callback):
             message=message,
         )
         self.directory.ended(trial_id, record.result, record.worker)
-        self.tracker.sync_trial(record, self.curves[trial_id])
+        self.tracker.sync_trial(record, curve)
         self.tracker.sync_sweep(self.records, self.data["description"], {})
         self.on_result(record.assignment, record.result)
         self.directory.checkpoint(trial_id).remove()
