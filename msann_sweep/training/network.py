@@ -195,10 +195,10 @@ class Network:
             u = apply(z) if j < last else OUTPUTS[self.form.loss](z)
         return u
 
-    def loss(self, inputs: Tensor, targets: Tensor) -> float:
-        """Mean loss over a batch of aggregate means, in the form's own loss."""
+    def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Mean loss over a batch of aggregate means, in the form's own loss; left on the device."""
         total, count = total_loss(self.forward(inputs), targets, self.form.loss)
-        return float(total) / count
+        return total / count
 
     def gradient_views(self, group: Group, out: Tensor) -> list[GradientView]:
         """What of the gradient is in ``group``, to be written to ``out``, flat, (group.size,)."""

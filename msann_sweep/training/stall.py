@@ -49,4 +49,5 @@ class StallWatch:
 
 
 def _mean_loss(stepper: Stepper, probe: Sequence[tuple[Tensor, Tensor]]) -> float:
-    return sum(stepper.loss(*batch) for batch in probe) / len(probe)
+    """Read from the device once: a GPU is waited for at a look, and not for each batch of it."""
+    return float(torch.stack([stepper.loss(*batch) for batch in probe]).mean())

@@ -90,7 +90,7 @@ class Stepper(ABC):
         """The rest of :meth:`step`: at one level the same operations on the same tensors."""
 
     @abstractmethod
-    def loss(self, inputs: Tensor, targets: Tensor) -> float:
+    def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Mean loss of the present level on a batch as for :meth:`step`; trains nothing."""
 
     @abstractmethod
@@ -178,7 +178,7 @@ class ExactStepper(Stepper):
             dV.addmm_(h_coarse.T, delta, beta=0, alpha=scale_in * scale_out)
             torch.sum(delta, dim=0, out=dc).mul_(scale_out)
 
-    def loss(self, inputs: Tensor, targets: Tensor) -> float:
+    def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         return self.finest.loss(inputs, targets)
 
     def composed_layers(self) -> Iterator[Layer]:
@@ -265,7 +265,7 @@ class GalerkinStepper(Stepper):
         network.propagate(inputs, targets)
         self._update(network, self.level, inputs)
 
-    def loss(self, inputs: Tensor, targets: Tensor) -> float:
+    def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         return self.networks[self.level].loss(inputs, targets)
 
     def state_dict(self) -> dict[str, Any]:

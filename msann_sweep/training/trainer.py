@@ -14,7 +14,7 @@ from torch import Tensor
 
 from msann_sweep.config import TrialConfig
 from msann_sweep.data import ImageSet
-from msann_sweep.errors import CheckpointError, ResourceError
+from msann_sweep.errors import CheckpointError, OperatorError, ResourceError
 from msann_sweep.operators import OperatorSet
 from msann_sweep.training.cost import CostMeter
 from msann_sweep.training.cuda_graphs import fastest_step
@@ -35,7 +35,8 @@ class Trainer:
     """One trial, advanced from evaluation to evaluation by iterating over :meth:`rows`.
 
     ``operators`` and ``data`` may be given when they are already at hand (a sweep shares them);
-    ``dtype`` is for numerical checks. Raises ResourceError when the device is not there.
+    ``dtype`` is for numerical checks. Raises ResourceError when the device is not there,
+    OperatorError when the operators are those of another network or depth.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Trainer:
         self.config = config
         self.form = Form(config.activation, config.loss)
         self.operators = operators or trial_operators(config, data)
+        _check_fit(self.operators, config)
         like = torch.empty(0, dtype=dtype, device=config.device)
         initial_seed, batch_seed = np.random.SeedSequence(config.seed).generate_state(2)
         generator = torch.Generator(config.device).manual_seed(int(initial_seed))
@@ -288,3 +290,12 @@ class Trainer:
             state[f"{2 * j}.weight"] = W.T.clone(memory_format=torch.contiguous_format).cpu()
             state[f"{2 * j}.bias"] = b.clone().cpu()
         return state
+
+
+def _check_fit(operators: OperatorSet, config: TrialConfig) -> None:
+    got, allowed = (operators.layers, operators.L), (tuple(config.layers), config.L)
+    if got != allowed:
+        raise OperatorError(
+            f"operators: got those of layers {got[0]}, L = {got[1]}; "
+            f"allowed: of layers {allowed[0]}, L = {allowed[1]}"
+        )

@@ -20,8 +20,8 @@ class Scripted:
     def __init__(self, *losses: float) -> None:
         self.losses = iter(losses)
 
-    def loss(self, *_: Tensor) -> float:
-        return next(self.losses)
+    def loss(self, *_: Tensor) -> Tensor:
+        return torch.tensor(next(self.losses), dtype=torch.float64)
 
 
 def watch(*losses: float) -> Iterator[tuple[int, bool]]:

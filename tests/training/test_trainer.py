@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
+import numpy as np
 import pytest
 import torch
 
 from msann_sweep.config import SweepConfig, TrialConfig, load_search_space
-from msann_sweep.errors import ResourceError
+from msann_sweep.errors import OperatorError, ResourceError
+from msann_sweep.operators import build_operators
 from msann_sweep.training import Row, Trainer, train
 
 SPACE = """
@@ -61,6 +64,31 @@ def test_a_seed_reproduces_a_trial_bit_for_bit(
     other: list[Row] = []
     train(config.model_copy(update={"seed": 6}), other.append)
     assert [row["val_mse"] for row in other] != [mse for mse, _ in first]
+
+
+def test_a_graph_of_a_hidden_layer_names_its_units_otherwise_and_changes_nothing(
+    sweep: SweepConfig,
+) -> None:
+    config = trial(sweep, coarse_step="galerkin", prolongation="learned_graph")
+    curves = []
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(16)
+        named = nx.relabel_nodes(nx.path_graph(16), dict(enumerate(order)))
+        hidden = nx.Graph()
+        hidden.add_nodes_from(range(16))
+        hidden.add_edges_from(named.edges)
+        graphs = {0: nx.cycle_graph(64), 1: hidden}
+        operators = build_operators(config.layers, 3, "learned_graph", graphs=graphs)
+        curves.append([row["val_mse"] for row in Trainer(config, operators=operators).rows()])
+    assert curves[0] == curves[1] == curves[2]
+    assert min(curves[0]) < 0.7 * curves[0][0]
+
+
+def test_operators_of_another_network_or_depth_are_refused(sweep: SweepConfig) -> None:
+    config = trial(sweep)
+    for layers, L in ((config.layers, 2), ((64, 16, 64), 3)):
+        with pytest.raises(OperatorError, match=rf"operators: got .*L = {L}; allowed: of layers"):
+            Trainer(config, operators=build_operators(layers, L, "path"))
 
 
 def test_evaluations_do_not_disturb_training(sweep: SweepConfig) -> None:
