@@ -65,11 +65,12 @@ def table(kept: dict[str, Any]) -> str:
 
 def main() -> None:
     """Measure, keep, and put the table between its marks."""
+    origin = where_and_when()
     found = [
         measure_steps(LAYERS, L, batch_size, strategy)
         for batch_size, strategy in itertools.product(BATCHES, STRATEGIES)
     ]
-    kept = {"steps": found, **where_and_when()}
+    kept = {"steps": found, **origin}
     RESULTS.write_text(json.dumps(kept, indent=2) + "\n")
     rewrite_between(PAGE, BEGIN, table(kept))
 

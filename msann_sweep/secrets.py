@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 MASK = "***"
 _IN_AUTHORITY = re.compile(r"(\w[\w+.-]*://[^/\s:]*:)[^/\s]*(?=@)")
 # SQLAlchemy lets a password hold slashes.
-_IN_DATABASE = re.compile(r"(\b(?!https?:)\w[\w+.-]*://[^/\s:]*:)[^@\s]*(?=@)")
+_IN_DATABASE = re.compile(
+    r"(\b(?:postgres\w*|mysql|mariadb|mssql|oracle)(?:\+\w+)?://[^/\s:]*:)[^@\s]*(?=@)"
+)
 _IN_QUERY = re.compile(r"([?&][^=&\s]*(?:password|passwd|secret|token)[^=&\s]*=)[^&\s'\"]+", re.I)
 
 

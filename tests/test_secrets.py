@@ -18,6 +18,7 @@ from msann_sweep.secrets import masked, without_mask
         ("postgresql://me:12/sec/ret@host/db", "postgresql://me:***@host/db"),
         ("mysql+pymysql://u:a/b@h:3306/db?x=c@d", "mysql+pymysql://u:***@h:3306/db?x=c@d"),
         ("postgresql://host:5432/db", "postgresql://host:5432/db"),
+        ("sftp://host:22/home/me@lab/runs", "sftp://host:22/home/me@lab/runs"),
         ("failed at 'http://u:secret@h/api', again", "failed at 'http://u:***@h/api', again"),
         ("redis://h/0?password=secret&db=1", "redis://h/0?password=***&db=1"),
         ("http://host:5000", "http://host:5000"),

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from rich.table import Table
 
-from msann_sweep.report.wording import number
-
 HEADINGS = ("task", "", "cost to 1/10", "seconds to 1/10", "GFLOP to 1/10", "final MSE", "to it, s")
+
+
+def _flops(value: float) -> str:
+    return f"{value:,.0f}" if value >= 99.5 else f"{value:.2g}"
+
+
 MEASURES: tuple[tuple[str, Callable[[float], str], float], ...] = (
     ("cost_to_tenth", "{:,.0f}".format, 1.0),
     ("wall_to_tenth_s", "{:.2f}".format, 1.0),
-    ("flops_to_tenth", partial(number, digits=2), 1e9),
+    ("flops_to_tenth", _flops, 1e9),
     ("final_mse", "{:.5f}".format, 1.0),
     ("wall_to_default_final_s", "{:.2f}".format, 1.0),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 
 from msann_sweep.config import SweepConfig, describe, load_search_space
 from msann_sweep.errors import ConfigError, Problem
+from msann_sweep.secrets import masked
 from msann_sweep.sweep import cluster
 from msann_sweep.sweep.answering import check_answers
 from msann_sweep.sweep.assignment import SAMPLE
@@ -94,7 +96,7 @@ def resumed_config(
             f"the file as it was; to change it, use `resume --set {path}=...`",
         )
         for path, before, after in differences(
-            state.config, _plain(load_search_space(directory.config_file))
+            _masked(state.config), _plain(load_search_space(directory.config_file))
         )
     ]
     if problems:
@@ -102,7 +104,7 @@ def resumed_config(
     config = load_search_space(directory.config_file, overrides)
     problems = [
         Problem(f"--set {path}", repr(after), f"{before!r}, as it was: {_reason(path)}")
-        for path, before, after in differences(state.config, _plain(config))
+        for path, before, after in differences(_masked(state.config), _plain(config))
         if not _is_changeable(path)
     ]
     asked = _samples(directory)
@@ -127,6 +129,11 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, 
 def _plain(config: SweepConfig) -> Any:
     """The file's content as plain values, as the sweep's state keeps it."""
     return yaml.safe_load(config.to_yaml())
+
+
+def _masked(config: dict[str, Any]) -> Any:
+    """As an earlier version kept it, without the passwords that are masked today."""
+    return yaml.safe_load(masked(yaml.safe_dump(config, width=math.inf)))
 
 
 def _is_changeable(path: str) -> bool:

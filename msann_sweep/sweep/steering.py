@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from msann_sweep.config import SweepConfig
-from msann_sweep.errors import StorageError
+from msann_sweep.errors import MsannError
 from msann_sweep.sweep.log import SWEEP, log_event
 from msann_sweep.sweep.record import SweepDirectory
 from msann_sweep.sweep.search import SweepSearcher
@@ -21,7 +21,7 @@ CLOSING_PATIENCE_S = 30.0
 def check_search(config: SweepConfig) -> None:
     """Raise StorageError where a new sweep's study could not be kept, or has nothing to learn from.
 
-    Makes nothing.
+    Makes nothing but, in a server's database that has none, Optuna's tables.
     """
     check_study_storage(config)
     if config.search.warm_start:
@@ -51,7 +51,7 @@ class Steering:
         curves = {trial_id: directory.curve(trial_id) for trial_id in unfinished}
         stored = open_stored(config, directory.study_file, study_name)
         study = SweepStudy(config, stored)
-        if config.search.warm_start and not study.params:
+        if config.search.warm_start and not study.params and not (records and study.n_learnt()):
             log_event(SWEEP, "warm start", _learnt(config, study, new=not records))
         results = [record.result for record in records.values() if record.result]
         costs = [result.cost_to_tenth for result in results if result.cost_to_tenth]
@@ -80,7 +80,7 @@ def _learnt(config: SweepConfig, study: SweepStudy, *, new: bool) -> str:
     """What a study without samples of its own learns of the earlier sweep, in words."""
     try:
         return learn_from(config, study)
-    except StorageError as error:
+    except MsannError as error:
         if new:
             raise
         # It was learnt from once, and a study that is lost keeps no sweep from going on.

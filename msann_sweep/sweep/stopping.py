@@ -15,6 +15,8 @@ from msann_sweep.sweep.snapshot import LeftOutOfSnapshots
 from msann_sweep.sweep.study import SweepStudy
 from msann_sweep.training import Row, TrialResult
 
+NON_FINITE = "non_finite"
+
 
 class Race:
     """A sample loses when its cost exceeds ``race_factor`` × the best cost-to-1/10 so far.
@@ -84,7 +86,7 @@ class Pruning:
             row: Any = {name: result[name] for name in names}
             curve.append(row)
             self._report(sample, before)
-            if result["stop_reason"]:
+            if result["stop_reason"] and result["stop_reason"] != NON_FINITE:
                 self._ended(sample)
         return sample in self.pruned
 
@@ -107,14 +109,14 @@ class Pruning:
         self._report_whole(sample, self.curves.pop(sample), by_itself=True)
 
     def catch_up(self, sample: str, result: TrialResult, trial_id: str) -> None:
-        """Report a sample that has ended, by its first seed, to a study that has not heard of it.
+        """Before a sample is told: report what the study has not heard of its first seed.
 
-        Such a study is new, or its storage was away.
+        That is nothing, unless the study is new, or its storage was away.
         """
+        self.curves.pop(sample, None)
         curve = self.curve_of(trial_id) if self.on and not self.study.is_told(sample) else []
         if curve:
-            by_itself = result.stop_reason not in (RACE, PRUNED, SWEEP_BUDGET)
-            self._report_whole(sample, curve, by_itself=by_itself)
+            self._report_whole(sample, curve, by_itself=result.status == "finished")
 
     def _report_whole(self, sample: str, curve: list[Row], *, by_itself: bool) -> None:
         stopping, cost = self.config.stopping, curve[-1]["cost"]
@@ -149,7 +151,8 @@ class SweepLimits:
 
     def note_cost(self, trial_id: str, cost: float) -> None:
         """Take a trial's cost so far, in finest-level training examples."""
-        self.costs[trial_id] = cost
+        # A trial that goes on after a crash reports once more from its beginning.
+        self.costs[trial_id] = max(cost, self.costs.get(trial_id, 0.0))
 
     def note_progress(self, since_best: int) -> None:
         """Take how many samples have ended since the best one."""
