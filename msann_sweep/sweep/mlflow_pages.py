@@ -10,7 +10,7 @@ from msann_sweep.config import SweepConfig, describe
 from msann_sweep.sweep.assignment import DEFAULT, SAMPLE, Assignment
 from msann_sweep.sweep.record import TrialRecord
 from msann_sweep.sweep.sample import Estimate, Sample
-from msann_sweep.sweep.summary import Comparison, compare_samples
+from msann_sweep.sweep.summary import Comparison, SampleComparison
 
 TITLES = {
     "best": "Best MsANN",
@@ -106,12 +106,12 @@ def sweep_description(
     config: SweepConfig,
     trained_on: str,
     records: Mapping[str, TrialRecord],
+    compared: SampleComparison,
 ) -> str:
     """The description of the sweep's run, in Markdown: the comparison first.
 
     What it says of a sample are means over its seeds ± their standard errors.
     """
-    compared = compare_samples(records.values())
     goal = f"{config.stopping.target:g} of initial MSE" if config.stopping.target != 0.1 else "1/10"
     if config.stopping.accuracy:
         goal = f"accuracy {config.stopping.accuracy:g}"

@@ -27,7 +27,7 @@ from msann_sweep.sweep.mlflow_connection import connect, is_final, reason_of
 from msann_sweep.sweep.mlflow_runs import MlflowRuns, sweep_metrics
 from msann_sweep.sweep.outbox import Outbox
 from msann_sweep.sweep.record import SweepDirectory, SweepState, TrialRecord
-from msann_sweep.sweep.summary import compare
+from msann_sweep.sweep.summary import compare, compare_samples, compared_trials
 from msann_sweep.training import Row
 
 # How long the end of a sweep waits for a server that does not answer, and after Ctrl-C for one
@@ -149,9 +149,9 @@ class Tracker:
         def job() -> None:
             # Made in one piece, whatever the driver's thread adds meanwhile.
             snapshot = dict(records)
-            compared = compare(snapshot.values())
-            text = pages.sweep_description(self.runs.config, trained_on, snapshot)
-            tags = pages.trials_of_roles(compared)
+            compared = compare_samples(snapshot.values())
+            text = pages.sweep_description(self.runs.config, trained_on, snapshot, compared)
+            tags = pages.trials_of_roles(compared_trials(compared))
             keys = " ".join(counters.get("keys", []))[: pages.TAG_LENGTH]
             self.runs.parent()
             self.runs.describe_sweep(

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from msann_sweep.config import load_search_space
 from msann_sweep.errors import ConfigError, StorageError
@@ -94,6 +95,13 @@ def test_no_fewer_samples_than_have_begun(directory: SweepDirectory) -> None:
         directory.started(Assignment(f"t{number}", f"t{number}", "sample", 1, {"L": 1}))
     assert "search.trials: got 2; allowed: 3 or more" in refused(directory, "search.trials=2")
     assert resumed_config(directory, directory.read_state(), ["search.trials=3"])
+
+
+def test_a_password_that_an_earlier_version_kept_is_no_edit(directory: SweepDirectory) -> None:
+    state = directory.read_state()
+    state.config["search"]["storage"] = "postgresql://me:a/b@host/db"
+    directory.config_file.write_text(yaml.safe_dump(state.config, sort_keys=False))
+    assert resumed_config(directory, state, ()).search.storage == "postgresql://me:a/b@host/db"
 
 
 def test_an_edited_file_is_refused_field_by_field(directory: SweepDirectory) -> None:

@@ -189,6 +189,20 @@ def test_a_study_that_was_lost_is_told_how_samples_stood(tmp_path: Path) -> None
     assert {state for state, *_ in after} == {"COMPLETE", "PRUNED"}
 
 
+@pytest.mark.parametrize("stop_reason", ["error", "non_finite"])
+def test_a_sample_that_failed_early_leads_at_no_later_rung(
+    tmp_path: Path, stop_reason: str
+) -> None:
+    settings = ("search.pruner=asha", BUDGET, NO_RACE, "search.baselines=false")
+    sweep = Sweep(load(tmp_path, *settings), tmp_path / "study")
+    failed = taken(sweep)
+    sweep.curves[failed.id] = [row(0, 1.0), row(11, 0.9)]
+    sweep.end(failed, cost_to_tenth=None, status="failed", stop_reason=stop_reason)
+    (trial,) = sweep.stored.trials()
+    assert (trial.state.name, list(trial.intermediate_values)) == ("FAIL", [10])
+    assert sweep.searcher.pruning.curves == {}
+
+
 def test_a_seed_that_was_cut_off_ends_though_its_sample_is_pruned(tmp_path: Path) -> None:
     settings = ("search.baselines=false", "search.seeds=3", "search.trials=1")
     config = load(tmp_path, "search.pruner=asha", BUDGET, *settings)
@@ -210,6 +224,7 @@ def test_a_trial_that_was_cut_off_ends_though_the_budget_is_used_up(tmp_path: Pa
     resumed = Sweep(config, tmp_path / "study", first.records, half_way)
     assert taken(resumed) == begun
     assert train(resumed, begun, curve_down_to(0.5)) == "sweep_budget"
+    assert len(resumed.curves[begun.id]) == 1
     assert resumed.next() is None
 
 

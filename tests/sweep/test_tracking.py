@@ -11,8 +11,13 @@ from typing import Any
 import pytest
 
 from msann_sweep.errors import ServerError, TrackingError
+from msann_sweep.sweep import mlflow_pages as pages
+from msann_sweep.sweep.assignment import Assignment
+from msann_sweep.sweep.record import TrialRecord
+from msann_sweep.sweep.summary import compare_samples
 from msann_sweep.sweep.tracking import ReportTarget, Tracker
 from msann_sweep.training import Row
+from tests.sweep.test_objective_and_summary import result
 from tests.sweep.tracked import Recorded, rows
 
 
@@ -308,3 +313,17 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(
     with pytest.raises(TrackingError, match=r"cannot reach http://somebody:\*\*\*@127") as caught:
         Tracker.connect(config)
     assert "secret" not in str(caught.value)
+
+
+def test_the_description_states_means_over_seeds(sweep: Recorded) -> None:
+    records = {}
+    for seed, cost in ((1, 100.0), (2, 300.0)):
+        assignment = Assignment(f"t0000.{seed}", "t0000", "sample", seed, {"L": 2})
+        ended = result(cost_to_tenth=cost, params={"L": 2, "learning_rate": 0.1})
+        records[assignment.id] = TrialRecord(assignment, ended)
+    compared = compare_samples(records.values())
+    text = pages.sweep_description(sweep.config, "one object", records, compared)
+    (best,) = (line for line in text.splitlines() if "Best MsANN" in line)
+    assert "200 ± 100" in best
+    assert "t0000&emsp;" in best
+    assert "none yet" in next(line for line in text.splitlines() if "**Default**" in line)
