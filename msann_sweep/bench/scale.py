@@ -10,7 +10,7 @@ from typing import Any
 from ray.cluster_utils import Cluster
 
 from msann_sweep.bench.simulated import Meter, sweep_of
-from msann_sweep.sweep.cluster import LOOPBACK, ask_for_tokens
+from msann_sweep.sweep.cluster import ask_for_tokens
 from msann_sweep.sweep.launch import launch
 from msann_sweep.sweep.simulated_trial import SimulatedTrial
 
@@ -35,12 +35,10 @@ def measure_scale(
 
 
 def _trials_per_hour(raylets: int, trial_s: float, trials: int) -> float:
-    # Without an address of theirs, nodes listen on the machine's own.
-    here: dict[str, Any] = {"node_ip_address": LOOPBACK}
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **here})
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     try:
         for _ in range(raylets):
-            nodes.add_node(num_cpus=1, **here)
+            nodes.add_node(num_cpus=1)
         with tempfile.TemporaryDirectory() as folder:
             config = sweep_of(Path(folder), trials, trial_s, address=nodes.address)
             directory = launch(config, Meter(raylets), SimulatedTrial)
