@@ -42,7 +42,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 docs: $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# Measure steps, memory, and plain PyTorch against MsANN, and rewrite the tables; 90 minutes.
+# Measure steps, memory, and plain PyTorch against MsANN, and rewrite the tables; 105 minutes.
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/memory.py

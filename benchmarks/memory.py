@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from wall import BEGIN as _BEGIN_WALL
 from wall import rewrite_between, where_and_when
 
 from msann_sweep.config import MnistTask, OneObjectTask, SweepConfig
@@ -23,7 +22,7 @@ from msann_sweep.training import Trainer, load_task_data, threads
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results/memory.json"
 PAGE = ROOT / "docs/numbers.md"
-BEGIN = _BEGIN_WALL.replace("wall", "memory")
+BEGIN = "<!-- benchmarks/memory.py -->"
 COARSE = {"L": 3, "gamma": 1, "k": 8, "coarse_step": "galerkin"}
 # (in words, bits of the task's size or None for MNIST, hyperparameters, cost)
 TRIALS: list[tuple[str, int | None, dict[str, Any], float]] = [

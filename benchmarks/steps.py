@@ -13,7 +13,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from wall import BEGIN as _BEGIN_WALL
 from wall import rewrite_between, where_and_when
 
 from msann_sweep.bench.steps import measure_steps
@@ -21,7 +20,7 @@ from msann_sweep.bench.steps import measure_steps
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results/steps.json"
 PAGE = ROOT / "docs/numbers.md"
-BEGIN = _BEGIN_WALL.replace("wall", "steps")
+BEGIN = "<!-- benchmarks/steps.py -->"
 LAYERS, L = (1024, 256, 128, 256, 1024), 6
 BATCHES = (32, 128)
 STRATEGIES = {"path": "aggregates", "product": "Kronecker", "random": "dense"}

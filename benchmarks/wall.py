@@ -1,6 +1,6 @@
 """Seconds and cost to a tenth, plain PyTorch against MsANN, both tuned; the README's table.
 
-    python benchmarks/wall.py [TASK ...]      # e.g. one_object-12 mnist; all of them: 80 minutes
+    python benchmarks/wall.py [TASK ...]      # e.g. one_object-12 mnist; all of them: 100 minutes
 
 Every task's measurement is kept in benchmarks/results/, and the README's table and figure, and
 that of the levels' optimisers in docs/numbers.md, are made again from all that are kept.

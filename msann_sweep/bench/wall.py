@@ -82,7 +82,7 @@ def measure_wall(
             trained = [_train(side, best, seed) for side, best in pairs]
             runs.append(_compare(config, chosen, trained))
             say(f"seed {number}/{seeds}")
-    return _summary(config, sides, chosen, runs, budget_s, tenth_mse)
+    return _summary(config, sides, chosen, runs, tenth_mse)
 
 
 def _train(side: Side, chosen: Mapping[str, Params], seed: int) -> dict[str, list[Row]]:
@@ -136,10 +136,9 @@ def _flops(
 
 def _summary(
     config: SweepConfig,
-    opponents: Sequence[Side],
+    tuned: Sequence[Side],
     chosen: Sequence[dict[str, Params]],
     runs: Sequence[Sequence[dict[str, float | None]]],
-    budget_s: float,
     tenth_mse: float,
 ) -> dict[str, Any]:
     sides: dict[str, dict[str, Any]] = {}
@@ -150,7 +149,7 @@ def _summary(
             "params_final": dict(chosen[place][FINAL]),
             **{key: _mean(values) for key, values in measured.items()},
             **{f"{key}_sd": _spread(values) for key, values in measured.items()},
-            "tried": opponents[place].tried(tenth_mse),
+            "tried": tuned[place].tried(tenth_mse),
         }
     return {
         "task": config.task.kind,
@@ -164,7 +163,7 @@ def _summary(
         "wall_ratio_at_least": _at_least(sides, "wall_to_tenth_s", "wall_spent_s"),
         "flops_ratio_at_least": _at_least(sides, "flops_to_tenth", "flops_spent"),
         "trials_per_side": TRIALS_PER_SIDE,
-        "budget_s": budget_s,
+        "budget_s": tuned[0].budget_s,
         "seeds": len(runs),
         "batch_size": BATCH_SIZE,
         "threads": 1,

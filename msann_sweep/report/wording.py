@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from msann_sweep.sweep.record import TrialRecord
-from msann_sweep.sweep.sample import Estimate, Sample
+from msann_sweep.sweep.sample import Sample
 
 SHORT_NAMES = {
     "gamma": "γ",
@@ -75,25 +74,19 @@ def sample_cost(sample: Sample | None) -> str:
     """Cost to the target of a sample: a trial's, or the mean over its seeds ± standard error."""
     if sample is None or len(sample.records) == 1:
         return cost_to_target(sample.records[0] if sample else None)
-    return _estimate(sample.cost_to_tenth, lambda value: number(value))
+    return sample.cost_to_tenth.shown(number)
 
 
 def sample_seconds(sample: Sample | None) -> str:
     """Seconds of training to the target, as :func:`sample_cost`."""
     if sample is None or len(sample.records) == 1:
         return seconds_to_target(sample.records[0] if sample else None)
-    return _estimate(sample.wall_to_tenth_s, lambda value: f"{value:.2f}")
+    return sample.wall_to_tenth_s.shown("{:.2f}".format)
 
 
 def sample_mse(sample: Sample | None) -> str:
     """Final MSE, as :func:`sample_cost`."""
-    return _estimate(sample.final_mse, mse) if sample else "N/A"
-
-
-def _estimate(found: Estimate, shown: Callable[[float], str]) -> str:
-    bound = "> " if found.at_least else ""
-    error = f" ± {shown(found.error)}" if found.error is not None else ""
-    return bound + shown(found.mean) + error
+    return sample.final_mse.shown(mse) if sample else "N/A"
 
 
 OUTCOMES = {

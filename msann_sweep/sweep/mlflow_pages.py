@@ -9,7 +9,7 @@ from typing import Any
 from msann_sweep.config import SweepConfig, describe
 from msann_sweep.sweep.assignment import DEFAULT, SAMPLE, Assignment
 from msann_sweep.sweep.record import TrialRecord
-from msann_sweep.sweep.sample import Estimate, Sample
+from msann_sweep.sweep.sample import Sample
 from msann_sweep.sweep.summary import Comparison, SampleComparison
 
 TITLES = {
@@ -137,9 +137,9 @@ def sweep_description(
 def _standing(title: str, sample: Sample | None) -> str:
     if sample is None:
         return _row(f"**{title}**", "", "", "", "none yet", "")
-    mse = _estimate(sample.final_mse, ".3e")
-    cost = _estimate(sample.cost_to_tenth, ",.0f")
-    seconds = _estimate(sample.wall_to_tenth_s, ".2f")
+    mse = sample.final_mse.shown("{:.3e}".format)
+    cost = sample.cost_to_tenth.shown("{:,.0f}".format)
+    seconds = sample.wall_to_tenth_s.shown("{:.2f}".format)
     params = parameters(sample.results[0].params)
     return _row(f"**{title}**", mse, cost, seconds, params, sample.name)
 
@@ -147,11 +147,6 @@ def _standing(title: str, sample: Sample | None) -> str:
 def _row(*cells: str) -> str:
     """A row of a table; MLflow draws tables without room between their columns."""
     return "|" + "|".join(f" {cell}&emsp; " for cell in cells) + "|"
-
-
-def _estimate(found: Estimate, form: str) -> str:
-    error = f" ± {found.error:{form}}" if found.error is not None else ""
-    return f"{'> ' if found.at_least else ''}{found.mean:{form}}{error}"
 
 
 def best_so_far(records: Iterable[TrialRecord]) -> list[tuple[int, float, float]]:

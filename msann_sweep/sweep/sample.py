@@ -35,6 +35,11 @@ class Estimate:
             return cls(mean, None, at_least)
         return cls(mean, statistics.stdev(values) / math.sqrt(len(values)))
 
+    def shown(self, number: Callable[[float], str]) -> str:
+        """In words, "12,300 ± 400" or a lower bound, "> 12,300"; ``number`` forms each number."""
+        error = f" ± {number(self.error)}" if self.error is not None else ""
+        return f"{'> ' if self.at_least else ''}{number(self.mean)}{error}"
+
 
 @dataclass(frozen=True)
 class Sample:

@@ -52,6 +52,14 @@ def test_it_ends_with_the_sweep_and_prints_what_changed(tmp_path: Path) -> None:
     ]
 
 
+def test_with_several_seeds_the_best_is_a_mean(tmp_path: Path) -> None:
+    config, directory = make_sweep(tmp_path, seeds=2)
+    for assignment, cost in zip(sample(config, 0), (400.0, 600.0), strict=True):
+        add_trial(config, directory, assignment, falling(cost), **AT_TARGET)
+    (best,) = (line for line in status_lines(directory) if line.startswith("best"))
+    assert best.startswith("best MsANN: t0000, cost to target 500 ± 100 (")
+
+
 def test_a_terminal_ends_with_the_last_state_and_ctrl_c_only_ends_the_view(tmp_path: Path) -> None:
     _, directory = make_sweep(tmp_path, status="running")
 

@@ -91,6 +91,15 @@ def test_operators_of_another_network_or_depth_are_refused(sweep: SweepConfig) -
             Trainer(config, operators=build_operators(layers, L, "path"))
 
 
+def test_the_precision_of_a_trial_is_its_own(sweep: SweepConfig) -> None:
+    before = torch.get_float32_matmul_precision()
+    seen = set()
+    config = trial(sweep).model_copy(update={"precision": "bf16", "budget_cost": 100.0})
+    train(config, lambda _: seen.add(torch.get_float32_matmul_precision()))
+    assert (seen, torch.get_float32_matmul_precision()) == ({"medium"}, before)
+    assert before == "highest"
+
+
 def test_evaluations_do_not_disturb_training(sweep: SweepConfig) -> None:
     config = trial(sweep, coarse_step="galerkin")
     rarely, often = (config.model_copy(update={"evaluations_per_decade": n}) for n in (2, 30))
