@@ -14,6 +14,7 @@ import click
 import yaml
 
 from msann_sweep.cli_bench import bench
+from msann_sweep.cli_client import is_outside, launch_from_outside, resume_from_outside
 from msann_sweep.cli_operators import operators
 from msann_sweep.cli_report import compare, export, report
 from msann_sweep.cli_reproduce import reproduce
@@ -47,8 +48,8 @@ storage_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print machine-readable JSON.")
 address_option = click.option(
     "--address",
-    metavar="auto|HOST:PORT",
-    help="Join the Ray cluster at this address, instead of the file's resources.address.",
+    metavar="auto|HOST:PORT|ray://HOST:PORT",
+    help="Run on the Ray cluster at this address, instead of the file's resources.address.",
 )
 sweep_argument = click.argument("sweep")
 file_argument = click.argument("file", type=click.Path(path_type=Path))
@@ -77,9 +78,10 @@ cli.add_command(ui)
 def launch(file: Path, name: str | None, address: str | None, overrides: tuple[str, ...]) -> None:
     """Run the sweep that FILE describes."""
     named = (*overrides, f"name={name}") if name else overrides
-    if address:
-        named = (*named, f"resources.address={json.dumps(address)}")
+    named = (*named, *_at(address))
     config = load_search_space(file, named)
+    if is_outside(config.resources.address):
+        sys.exit(launch_from_outside(config, file, named))
     from msann_sweep.sweep.launch import launch as launch_sweep
 
     _watch(lambda view: launch_sweep(config, view, write_page=_write_page))
@@ -88,16 +90,20 @@ def launch(file: Path, name: str | None, address: str | None, overrides: tuple[s
 @cli.command()
 @sweep_argument
 @storage_option
+@address_option
 @overrides_option
-def resume(sweep: str, storage: str, overrides: tuple[str, ...]) -> None:
+def resume(sweep: str, storage: str, address: str | None, overrides: tuple[str, ...]) -> None:
     """Go on with SWEEP: ended trials are kept, those cut off go on from their checkpoints.
 
     --set changes it from now on: search.trials extends it; concurrency, resources and tracking.
     """
+    if address and is_outside(address):
+        sys.exit(resume_from_outside(address, sweep, storage, overrides))
     directory = _find(sweep, storage)
     from msann_sweep.sweep.resume import resume as resume_sweep
 
-    _watch(lambda view: resume_sweep(directory, view, overrides, _write_page))
+    changes = (*overrides, *_at(address))
+    _watch(lambda view: resume_sweep(directory, view, changes, _write_page))
 
 
 @cli.command()
@@ -205,6 +211,11 @@ def _watch(run: Callable[[LiveView | PlainView], SweepDirectory]) -> None:
     directory = run(LiveView(console) if console.is_terminal else PlainView(console))
     print_comparison(console, directory)
     _print_next_steps(console, directory)
+
+
+def _at(address: str | None) -> tuple[str, ...]:
+    """The override that an address stands for."""
+    return (f"resources.address={json.dumps(address)}",) if address else ()
 
 
 def _write_page(directory: SweepDirectory) -> Path:

@@ -70,6 +70,7 @@ class Raylets:
         settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
         self.environment: Mapping[str, str] = {**kept, **settings, **environment}
         self.address = f"127.0.0.1:{free_port()}"
+        self.client_address = f"ray://127.0.0.1:{free_port()}"
         # Sockets have short paths only.
         self.folder = Path(tempfile.mkdtemp(prefix="ray-"))
         self.nodes: list[subprocess.Popen[str]] = []
@@ -77,9 +78,10 @@ class Raylets:
     def head(self, cpus: int) -> subprocess.Popen[str]:
         """Start the first node and wait until it answers."""
         port = self.address.partition(":")[2]
+        client_port = self.client_address.rpartition(":")[2]
         return self._start(
             (), "--head", f"--port={port}", f"--num-cpus={cpus}", "--include-dashboard=false",
-            f"--temp-dir={self.folder}", f"--ray-client-server-port={free_port()}",
+            f"--temp-dir={self.folder}", f"--ray-client-server-port={client_port}",
         )  # fmt: skip
 
     def add(self, cpus: int, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:

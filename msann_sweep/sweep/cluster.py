@@ -34,7 +34,7 @@ import ray
 from ray._private import ray_constants
 from ray._raylet import Config  # type: ignore[attr-defined]  # compiled
 
-from msann_sweep.sweep.answering import AUTH_MODE, AUTH_TOKEN, AUTH_TOKEN_PATH, REMEDY
+from msann_sweep.sweep.answering import AUTH_MODE, AUTH_TOKEN, AUTH_TOKEN_PATH, cannot_join
 from msann_sweep.sweep.capacity import check_room
 from msann_sweep.sweep.log import SWEEP, log_event
 from msann_sweep.sweep.shared_storage import check_shared_storage
@@ -123,19 +123,26 @@ def check_alive() -> None:
 def _join(address: str) -> None:
     """Join the cluster at HOST:PORT, or (auto) the one that this machine is part of."""
     _own_address(None)
+    try:
+        _init(address=address, runtime_env=runtime_environment())
+    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+        raise cannot_join(address, in_one_line(error)) from None
+
+
+def runtime_environment() -> dict[str, Any]:
+    """What the processes of a joined cluster get: this package, and where MNIST is."""
     package = Path(__file__).parents[1]
     passed_on = {DATA_DIR_VARIABLE, "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"} & set(os.environ)
-    environment = {
+    return {
         "py_modules": [str(package)],
         "excludes": ["**/__pycache__"],
         "env_vars": {name: os.environ[name] for name in passed_on},
     }
-    try:
-        _init(address=address, runtime_env=environment)
-    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
-        raise ResourceError(
-            f"resources.address: cannot join {address}: {_in_one_line(error)}; {REMEDY}"
-        ) from None
+
+
+def in_one_line(error: Exception) -> str:
+    """What Ray says in several."""
+    return " ".join(str(error).split())
 
 
 def _init(**options: Any) -> None:
@@ -164,10 +171,6 @@ def _own_address(host: str | None) -> None:
     if host:
         os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
     ray_constants.ENABLE_RAY_CLUSTER = host is None
-
-
-def _in_one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _first_line(error: Exception) -> str:

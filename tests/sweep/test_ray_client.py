@@ -1,0 +1,148 @@
+"""Sweeps commanded from outside their cluster: a real client server, real refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.raylets import PATIENCE_S, Raylets, free_port, processes, wait_until
+from tests.sweep.test_joining import ROOT, Watched, refusal
+
+SPACE = """
+task: {kind: one_object, n: 6}
+network: {layers: [64, 16, 8, 16, 64]}
+training: {budget_cost: 1.0e+6, batch_size: 32}
+stopping: {on_target: continue, race_factor: null}
+search: {trials: 2, baselines: false}
+"""
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The client's folder, with a search space."""
+    (tmp_path / "client").mkdir()
+    (tmp_path / "client/space.yaml").write_text(SPACE)
+    return tmp_path / "client"
+
+
+def command(folder: Path, environment: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "msann_sweep", *arguments],
+        cwd=folder,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def launch(
+    folder: Path, environment: Mapping[str, str], address: str, *options: str
+) -> subprocess.Popen[str]:
+    return command(folder, environment, "launch", "space.yaml", "--address", address, *options)
+
+
+@pytest.mark.parametrize("address", ["ray://there", "ray://http://there:1"])
+def test_an_address_without_a_port_is_refused(folder: Path, address: str) -> None:
+    message = refusal(launch(folder, os.environ, address, "--set", "storage=/tmp/x"))
+    assert f"resources.address: got {address}; allowed: auto, HOST:PORT of a" in message
+
+
+def test_a_folder_of_the_clients_is_refused(folder: Path) -> None:
+    whole = "allowed: with ray://, a URI, or the whole path of a folder that all nodes share"
+    message = refusal(launch(folder, os.environ, "ray://127.0.0.1:1"))
+    assert f"storage: got runs; {whole}" in message
+    arguments = ("resume", "first", "--address", "ray://127.0.0.1:1")
+    message = refusal(command(folder, os.environ, *arguments))
+    assert f"--storage: got runs; {whole}" in message
+    assert os.listdir(folder) == ["space.yaml"]
+
+
+def test_where_no_client_server_answers_the_sweep_is_refused_in_time(folder: Path) -> None:
+    storage = ("--set", f"storage={folder / 'store'}")
+    message = refusal(launch(folder, os.environ, f"ray://127.0.0.1:{free_port()}", *storage))
+    assert "no cluster answers (Connection refused)" in message
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"ray://127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        message = refusal(launch(folder, os.environ, address, *storage))
+        waited_s = time.monotonic() - began
+    assert f"cannot join {address}: no cluster answers within 6 s" in message
+    assert waited_s < 15
+    assert os.listdir(folder) == ["space.yaml"]
+
+
+def results(sweep: Path) -> dict[str, Any]:
+    line = [sys.executable, "-m", "msann_sweep", "results", str(sweep), "--json"]
+    found: dict[str, Any] = json.loads(subprocess.check_output(line, text=True))
+    return found
+
+
+@pytest.mark.slow
+def test_a_sweep_is_launched_interrupted_and_resumed_from_outside(
+    folder: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    watched = Watched(store / "space")
+    with Raylets(**TOKEN) as raylets:
+        raylets.head(cpus=1)
+        storage = ("--set", f"storage={store}")
+        for settings in ({"RAY_AUTH_TOKEN": "f" * 64}, {"RAY_AUTH_MODE": "disabled"}):
+            environment = {**raylets.environment, **settings}
+            message = refusal(launch(folder, environment, raylets.client_address, *storage))
+            assert "it asks for another token; set RAY_AUTH_MODE=token" in message
+        # Paths are those of the head, whose refusal is said here.
+        elsewhere = "task={kind: images, file: none.npy, shape: [8, 8]}"
+        message = refusal(
+            launch(
+                folder, raylets.environment, raylets.client_address, *storage, "--set", elsewhere
+            )
+        )
+        assert "none.npy" in message
+        client = launch(folder, raylets.environment, raylets.client_address, *storage)
+        wait_until(lambda: watched.training(1), client)
+        client.send_signal(signal.SIGINT)
+        said, errors = client.communicate(timeout=PATIENCE_S)
+        assert (client.returncode, said) == (130, f"sweep space: 2 trials, kept in {store}/space\n")
+        assert "interrupted; `msann-sweep resume SWEEP` goes on with a sweep" in errors
+        arguments = ("resume", str(store / "space"), "--address", raylets.client_address)
+        resumed = command(folder, raylets.environment, *arguments)
+        said, errors = resumed.communicate(timeout=PATIENCE_S)
+        assert resumed.returncode == 0, errors
+        assert "Best, worst and default" in said
+    trials = results(store / "space")["trials"]
+    assert [(each["id"], each["status"]) for each in trials] == [
+        (f"t000{number}", "finished") for number in range(2)
+    ]
+    assert os.listdir(folder) == ["space.yaml"]
+    assert "ray://" not in (store / "space/sweep.yaml").read_text()
+
+
+@pytest.mark.long
+def test_a_sweep_whose_client_is_killed_is_cut_off(folder: Path, tmp_path: Path) -> None:
+    """Ray ends what a client that is gone had running half a minute later."""
+    store = tmp_path / "store"
+    watched = Watched(store / "space")
+    with Raylets() as raylets:
+        raylets.head(cpus=1)
+        options = ("--set", f"storage={store}", "--set", "training.budget_cost=1e15")
+        client = launch(folder, raylets.environment, raylets.client_address, *options)
+        wait_until(lambda: watched.training(1), client)
+        driver = json.loads((store / "space/lease.json").read_text())["pid"]
+        client.kill()
+        client.communicate()
+        wait_until(lambda: driver not in processes())
+        line = [sys.executable, "-m", "msann_sweep", "status", str(store / "space")]
+        assert "cut off, its process is gone; `resume`" in subprocess.check_output(line, text=True)
