@@ -84,6 +84,15 @@ def test_where_no_client_server_answers_the_sweep_is_refused_in_time(folder: Pat
     assert os.listdir(folder) == ["space.yaml"]
 
 
+def listens(address: str) -> bool:
+    """Whether the client server, which starts after its node, takes connections."""
+    try:
+        socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))).close()
+    except OSError:
+        return False
+    return True
+
+
 def results(sweep: Path) -> dict[str, Any]:
     line = [sys.executable, "-m", "msann_sweep", "results", str(sweep), "--json"]
     found: dict[str, Any] = json.loads(subprocess.check_output(line, text=True))
@@ -98,6 +107,7 @@ def test_a_sweep_is_launched_interrupted_and_resumed_from_outside(
     watched = Watched(store / "space")
     with Raylets(**TOKEN) as raylets:
         raylets.head(cpus=1)
+        wait_until(lambda: listens(raylets.client_address))
         storage = ("--set", f"storage={store}")
         for settings in ({"RAY_AUTH_TOKEN": "f" * 64}, {"RAY_AUTH_MODE": "disabled"}):
             environment = {**raylets.environment, **settings}
@@ -137,6 +147,7 @@ def test_a_sweep_whose_client_is_killed_is_cut_off(folder: Path, tmp_path: Path)
     watched = Watched(store / "space")
     with Raylets() as raylets:
         raylets.head(cpus=1)
+        wait_until(lambda: listens(raylets.client_address))
         options = ("--set", f"storage={store}", "--set", "training.budget_cost=1e15")
         client = launch(folder, raylets.environment, raylets.client_address, *options)
         wait_until(lambda: watched.training(1), client)
