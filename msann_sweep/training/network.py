@@ -181,19 +181,27 @@ class Network:
         error.mul_(self.error_scale)
         _, backward = ACTIVATIONS[self.form.activation]
         for j in range(len(self.weights) - 1, 0, -1):
-            delta = torch.mm(self.deltas[j], self.transposed[j], out=self.deltas[j - 1])
-            backward(delta, self.units[j - 1])
+            backward(self.pass_back(j), self.units[j - 1])
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Fill ``units`` for one batch of aggregate means, (B, n_in); returns the last of them."""
         apply, _ = ACTIVATIONS[self.form.activation]
         last = len(self.weights) - 1
         u = inputs
-        for j, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
-            a_in, a_out = self.amplitudes[j : j + 2]
-            z = torch.addmm(b, u, W, beta=1 / a_out, alpha=a_in / a_out, out=self.units[j])
+        for j in range(last + 1):
+            z = self.pass_on(j, u)
             u = apply(z) if j < last else OUTPUTS[self.form.loss](z)
         return u
+
+    def pass_on(self, j: int, u: Tensor) -> Tensor:
+        """z/a of layer j, in the place of its u, from the u of the layer before."""
+        a_in, a_out = self.amplitudes[j : j + 2]
+        W, b = self.weights[j], self.biases[j]
+        return torch.addmm(b, u, W, beta=1 / a_out, alpha=a_in / a_out, out=self.units[j])
+
+    def pass_back(self, j: int) -> Tensor:
+        """dE/du of the layer before, in the place of its dE/dz, from the dE/dz of layer j."""
+        return torch.mm(self.deltas[j], self.transposed[j], out=self.deltas[j - 1])
 
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Mean loss over a batch of aggregate means, in the form's own loss; left on the device."""

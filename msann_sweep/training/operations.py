@@ -8,8 +8,10 @@ from itertools import pairwise
 import numpy as np
 
 from msann_sweep.config import TrialConfig
+from msann_sweep.config.hyperparameters import AGGREGATIONS
 from msann_sweep.operators import grid_shape
 from msann_sweep.training.newton_schulz import operations, uses_bf16
+from msann_sweep.training.prolongation_work import at_once, by_batches, waiting_pays
 from msann_sweep.training.result import Row, find_crossing
 
 # Strategies whose P is a full matrix, and a product of two; the others need no multiplications.
@@ -22,18 +24,19 @@ def level_sizes(trial: TrialConfig, level: int) -> tuple[int, ...]:
     return tuple(n if j in trial.kept_layers else max(1, n >> level) for j, n in layers)
 
 
-def operations_per_step(trial: TrialConfig, *, bf16_cpu: bool) -> list[int]:
+def operations_per_step(trial: TrialConfig, *, bf16_cpu: bool) -> list[float]:
     """Operations of the matrix products of one step at each level, optimiser included.
 
-    A product of an (a, b) by a (b, c) matrix has 2abc. With the schedule "simultaneous" a step
-    trains all levels at once: all of it counts at level 0, and nothing at the others. ``bf16_cpu``:
-    the trial's CPU multiplies bf16, where Muon has more operations (and takes less time).
+    A product of an (a, b) by a (b, c) matrix has 2abc. What is done once a visit is shared out to
+    its k steps. With the schedule "simultaneous" a step trains all levels at once: all of it counts
+    at level 0, and nothing at the others. ``bf16_cpu``: the trial's CPU multiplies bf16, where Muon
+    has more operations (and takes less time).
     """
     levels = range(trial.L + 1)
     sizes = [level_sizes(trial, level) for level in levels]
-    updates = [_update(trial, sizes[level], level, bf16_cpu) for level in levels]
+    updates = [_update(trial, each, bf16_cpu) + _transfer(trial, each) for each in sizes]
     if trial.schedule == "simultaneous":
-        return [_propagation(trial, sizes[0]) + sum(updates), *([0] * trial.L)]
+        return [_propagation(trial, sizes[0]) + sum(updates), *([0.0] * trial.L)]
     galerkin = trial.coarse_step == "galerkin"
     propagated = [sizes[level] if galerkin else sizes[0] for level in levels]
     pairs = zip(propagated, updates, strict=True)
@@ -50,14 +53,11 @@ def _propagation(trial: TrialConfig, sizes: Sequence[int]) -> int:
     return 2 * trial.batch_size * (2 * sum(products) - products[0])
 
 
-def _update(trial: TrialConfig, sizes: Sequence[int], level: int, bf16_cpu: bool) -> int:
-    """The gradient, the optimiser's own products, and those with P on both ways."""
+def _update(trial: TrialConfig, sizes: Sequence[int], bf16_cpu: bool) -> int:
+    """The gradient, and the optimiser's own products."""
     total = 2 * trial.batch_size * sum(_products(sizes))
     if trial.optimizer == "muon":
         total += sum(_orthogonalization(trial, *pair, bf16_cpu) for pair in pairwise(sizes))
-    if level > 0:
-        layers = zip(pairwise(trial.layers), pairwise(sizes), strict=True)
-        total += sum(_transfer(trial, fine, coarse) for fine, coarse in layers)
     return total
 
 
@@ -66,17 +66,25 @@ def _orthogonalization(trial: TrialConfig, n_in: int, n_out: int, bf16_cpu: bool
     return operations(n_in, n_out, float32=trial.precision == "float32" and not in_bf16)
 
 
-def _transfer(trial: TrialConfig, fine: tuple[int, int], coarse: tuple[int, int]) -> int:
-    """Units and deltas restricted, the update prolonged: W += P_in V P_outᵀ, b += P_out c."""
-    (n_in, n_out), (m_in, m_out) = fine, coarse
-    strategy = trial.prolongation
-    (restrict_in, prolong_in), (restrict_out, prolong_out) = (
-        _map_products(strategy, *pair) for pair in ((n_in, m_in), (n_out, m_out))
-    )
-    restricted = trial.batch_size * (restrict_in + restrict_out)
-    rows_first = prolong_in * m_out + prolong_out * n_in
-    columns_first = prolong_out * m_in + prolong_in * n_out
-    return 2 * (restricted + min(rows_first, columns_first) + prolong_out)
+def _transfer(trial: TrialConfig, sizes: Sequence[int]) -> float:
+    """Units and deltas restricted, the update prolonged at once or (``exact_level``) in the end."""
+    fine, k = trial.layers, trial.k
+    pairs = zip(fine, sizes, strict=True)
+    maps = [_map_products(trial.prolongation, *pair) for pair in pairs]
+    restrict, prolong = zip(*maps, strict=True)
+    restricted = trial.batch_size * sum(map(sum, pairwise(restrict)))
+    once = at_once(fine, sizes, prolong)
+    if not _waits(trial, sizes, prolong):
+        return 2 * (restricted + once)
+    passed = by_batches(sizes, prolong, trial.batch_size)
+    return 2 * (restricted + ((k - 1) * passed + once) / k)
+
+
+def _waits(trial: TrialConfig, sizes: Sequence[int], prolong: Sequence[int]) -> bool:
+    exact_visits = trial.schedule != "simultaneous" and tuple(sizes) != tuple(trial.layers)
+    if trial.device != "cpu" or trial.prolongation in AGGREGATIONS or not exact_visits:
+        return False
+    return waiting_pays(trial.layers, sizes, prolong, trial.batch_size)
 
 
 def _map_products(strategy: str, fine: int, coarse: int) -> tuple[int, int]:
@@ -97,7 +105,7 @@ def _map_products(strategy: str, fine: int, coarse: int) -> tuple[int, int]:
 
 def operations_to_target(
     curve: Sequence[Row],
-    per_step: Sequence[int],
+    per_step: Sequence[float],
     target: float,
     accuracy: float | None = None,
 ) -> float | None:
@@ -106,7 +114,7 @@ def operations_to_target(
     return operations_at(curve, per_step, crossing.cost) if crossing else None
 
 
-def operations_at(curve: Sequence[Row], per_step: Sequence[int], cost: float) -> float:
+def operations_at(curve: Sequence[Row], per_step: Sequence[float], cost: float) -> float:
     """Operations of the training steps up to that cost, linear in it between evaluations."""
     spent = [float(np.dot(per_step, row["steps_per_level"])) for row in curve]
     return float(np.interp(cost, [row["cost"] for row in curve], spent))

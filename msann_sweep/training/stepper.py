@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from msann_sweep.operators import OperatorSet
+from msann_sweep.training.exact_level import ExactLevel, exact_level
 from msann_sweep.training.groups import Group
 from msann_sweep.training.network import (
     SIGMOID_MSE,
@@ -24,7 +25,7 @@ from msann_sweep.training.network import (
     parameter_views,
 )
 from msann_sweep.training.optimizer import Optimizer
-from msann_sweep.training.transfer import FoldTransfer, transfer_to_finest
+from msann_sweep.training.transfer import FoldTransfer, Transfer, transfer_to_finest
 
 Plan = list[tuple[Group, Tensor, list[GradientView]]]
 
@@ -118,10 +119,7 @@ class Stepper(ABC):
 
 
 class ExactStepper(Stepper):
-    """Algorithm 3.1: full-resolution forward and backward pass, gradient restricted by eq. 3.13.
-
-    The factors are restricted, not the gradient: dE/dV = (h P_in)ᵀ (δ P_out).
-    """
+    """Algorithm 3.1: full-resolution forward and backward pass, gradient restricted by eq. 3.13."""
 
     def __init__(
         self,
@@ -132,72 +130,70 @@ class ExactStepper(Stepper):
         form: Form = SIGMOID_MSE,
     ) -> None:
         super().__init__(operators, theta, optimizers, batch_size, form)
-        levels = range(1, operators.L + 1)
-        self.updates = {level: new_parameters(self.sizes[level], theta) for level in levels}
-        self.transfers = {level: transfer_to_finest(operators, level, theta) for level in levels}
-        self.update_layers = {
-            level: list(zip(*parameter_views(update, self.sizes[level]), strict=True))
-            for level, update in self.updates.items()
-        }
-        self.prolongations = {
-            level: self.transfers[level].prolongation(theta, update)
-            for level, update in self.updates.items()
-        }
-        self.restricted = {
-            level: [theta.new_empty(2, batch_size, n) for n in self.sizes[level]]
-            for level in levels
-        }
+        self.coarse = [
+            self._coarse_level(transfer_to_finest(operators, level, theta), optimizers[level])
+            for level in range(1, operators.L + 1)
+        ]
+
+    def _coarse_level(self, transfer: Transfer, optimizer: Optimizer) -> ExactLevel:
+        return exact_level(self.finest, transfer, optimizer)
+
+    def _here(self) -> ExactLevel | None:
+        """The coarse level that is visited, None at level 0."""
+        return self.coarse[self.level - 1] if self.level else None
 
     def move_to(self, level: int) -> None:
+        here = self._here()
+        if here and level != self.level:
+            here.leave()
         self.level = level
 
     def resolution(self) -> int:
         return self.sizes[0][0]
 
     def smooth(self, inputs: Tensor, targets: Tensor) -> None:
+        here = self._here()
+        if here:
+            here.smooth(inputs, targets)
+            return
         self.finest.propagate(inputs, targets)
-        if self.level == 0:
-            self._update(self.finest, 0, inputs)
-        else:
-            self._find_update(self.level, inputs)
-            self.prolongations[self.level].add()
-
-    def _find_update(self, level: int, inputs: Tensor) -> None:
-        update, optimizer = self.updates[level], self.optimizers[level]
-        self._restricted_gradient(level, inputs)
-        for group in optimizer.groups:
-            optimizer.step(update[group.where], group)
-
-    def _restricted_gradient(self, level: int, inputs: Tensor) -> None:
-        transfer, buffers = self.transfers[level], self.restricted[level]
-        for j, (dV, dc) in enumerate(self.update_layers[level]):
-            h = inputs if j == 0 else self.finest.units[j - 1]
-            h_coarse = transfer.gather_units(h, j, out=buffers[j][0])
-            delta = transfer.gather_units(self.finest.deltas[j], j + 1, out=buffers[j + 1][1])
-            scale_in, scale_out = transfer.unit_scales[j : j + 2]
-            dV.addmm_(h_coarse.T, delta, beta=0, alpha=scale_in * scale_out)
-            torch.sum(delta, dim=0, out=dc).mul_(scale_out)
+        self._update(self.finest, 0, inputs)
 
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        return self.finest.loss(inputs, targets)
+        here = self._here()
+        return (here.network if here else self.finest).loss(inputs, targets)
 
     def composed_layers(self) -> Iterator[Layer]:
-        return self.finest.layers()
+        here = self._here()
+        return here.composed_layers() if here else self.finest.layers()
+
+    def state_dict(self) -> dict[str, Any]:
+        here = self._here()
+        return {**super().state_dict(), "visit": here.state_dict() if here else {}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        here = self._here()
+        if here:
+            here.load_state_dict(state["visit"])
 
 
 class SimultaneousStepper(ExactStepper):
     """Section 4.4's control: a step at level 0 trains every level, all on the same batch."""
+
+    def _coarse_level(self, transfer: Transfer, optimizer: Optimizer) -> ExactLevel:
+        return ExactLevel(self.finest, transfer, optimizer)
 
     def trained_levels(self) -> Sequence[int]:
         return range(len(self.sizes))
 
     def smooth(self, inputs: Tensor, targets: Tensor) -> None:
         self.finest.propagate(inputs, targets)
-        for level in self.updates:
-            self._find_update(level, inputs)
+        for coarse in self.coarse:
+            coarse.find_update(inputs)
         self._update(self.finest, 0, inputs)
-        for prolongation in self.prolongations.values():
-            prolongation.add()
+        for coarse in self.coarse:
+            coarse.prolongation.add()
 
 
 class GalerkinStepper(Stepper):

@@ -16,6 +16,7 @@ from torch import Tensor
 from msann_sweep.operators import OperatorSet
 from msann_sweep.training.layer_maps import DenseMap, LayerMap, as_tensor, layer_map
 from msann_sweep.training.network import Layer, parameter_views
+from msann_sweep.training.prolongation_work import columns_first, rows_first
 
 # Rows of few units are added faster when repeated first: at L = 6 in a quarter of the time.
 REPEATED_FROM = 8
@@ -160,9 +161,9 @@ class MappedTransfer(Transfer):
 
     def _add_weight(self, W: Tensor, V: Tensor, j: int) -> None:
         into, out_of = self.maps[j : j + 2]
-        rows_first = into.multiplications * V.shape[1] + out_of.multiplications * W.shape[0]
-        columns_first = out_of.multiplications * V.shape[0] + into.multiplications * W.shape[1]
-        if rows_first <= columns_first:
+        fine, coarse = (into.n_fine, out_of.n_fine), (into.n_coarse, out_of.n_coarse)
+        prolong = into.multiplications, out_of.multiplications
+        if rows_first(fine, coarse, prolong) <= columns_first(fine, coarse, prolong):
             out_of.add_columns(W, into.rows(V))
         else:
             into.add_rows(W, out_of.columns(V))

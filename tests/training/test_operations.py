@@ -18,17 +18,19 @@ from msann_sweep.training.operations import operations_per_step, operations_to_t
 IN_PLACE = {torch.ops.aten.addmm_: lambda _, a, b, **__: 2 * a[0] * a[1] * b[1]}
 
 
-def counted(trial: TrialConfig) -> list[int]:
-    """The operations that torch sees while a step runs at each level."""
-    stepper, counts = Trainer(trial).stepper, []
+def counted(trial: TrialConfig) -> list[float]:
+    """The operations that torch sees in a step at each level, on average over a visit of k."""
+    stepper, counts = Trainer(trial).stepper, list[float]()
     levels = [0] if trial.schedule == "simultaneous" else range(trial.L + 1)
     for level in levels:
         stepper.move_to(level)
         inputs = torch.rand(trial.batch_size, stepper.resolution())
         targets = torch.rand(trial.batch_size, trial.layers[-1]) if trial.kept_layers else inputs
         with FlopCounterMode(display=False, custom_mapping=IN_PLACE) as counter:
-            stepper.step(inputs, targets)
-        counts.append(counter.get_total_flops())
+            for _ in range(trial.k):
+                stepper.step(inputs, targets)
+            stepper.move_to(0)
+        counts.append(counter.get_total_flops() / trial.k)
     return counts + [0] * (trial.L + 1 - len(counts))
 
 
@@ -39,16 +41,22 @@ def counted(trial: TrialConfig) -> list[int]:
         {"L": 3, "prolongation": "path", "optimizer": "rmsprop"},
         {"L": 3, "prolongation": "grid", "coarse_step": "galerkin"},
         {"L": 2, "prolongation": "random"},
+        {"L": 2, "prolongation": "random", "k": 4},
+        {"L": 2, "prolongation": "random", "k": 4, "batch_size": 64},
         {"L": 3, "prolongation": "optimized", "optimizer": "muon"},
-        {"L": 3, "prolongation": "product"},
-        {"L": 3, "prolongation": "injection"},
+        {"L": 3, "prolongation": "product", "k": 2},
+        {"L": 3, "prolongation": "product", "k": 2, "batch_size": 256},
+        {"L": 3, "prolongation": "injection", "k": 2},
         {"L": 2, "prolongation": "path", "coarse_step": "galerkin", "optimizer": "muon"},
         {"L": 2, "schedule": "simultaneous"},
+        {"L": 2, "schedule": "simultaneous", "prolongation": "random"},
     ],
 )
 def test_the_count_is_torchs(params: dict[str, Any]) -> None:
     trial = TrialConfig(
-        task=OneObjectTask(n=6, validation=10), layers=(64, 16, 8, 64), batch_size=7, **params
+        task=OneObjectTask(n=6, validation=10),
+        layers=(64, 16, 8, 64),
+        **{"batch_size": 7, **params},
     )
     assert operations_per_step(trial, bf16_cpu=cpu_multiplies_bf16()) == counted(trial)
 
