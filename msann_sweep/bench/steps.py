@@ -33,6 +33,7 @@ def measure_steps(
 ) -> dict[str, Any]:
     """The least seconds per step over rounds in turn, as ``bench steps --json`` prints them.
 
+    ``exact_leaving_s`` is what a visit with exact steps takes once, when its level is left.
     ``galerkin_s`` is None for strategies that do not aggregate. Raises OperatorError as
     :func:`build_operators`.
     """
@@ -48,7 +49,13 @@ def measure_steps(
             step = fastest_step(stepper)
             for level in range(L + 1):
                 runs[name, level] = _level_step(stepper, step, level, batch_size)
-        least = _least_seconds(runs, torch.cuda.synchronize if device == "cuda" else None)
+        wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+        least = _least_seconds(runs, wait)
+        leaving_s = {
+            (name, level): _leaving_s(run, steppers[name], wait)
+            for (name, level), run in runs.items()
+            if name == "exact"
+        }
     return {
         "plain_fine_s": least["plain", 0],
         "batch_size": batch_size,
@@ -56,6 +63,7 @@ def measure_steps(
             {
                 "level": level,
                 "exact_s": least["exact", level],
+                "exact_leaving_s": leaving_s["exact", level],
                 "galerkin_s": least.get(("galerkin", level)),
                 "cost_share": parameter_count(sizes) / parameter_count(layers),
             }
@@ -69,9 +77,8 @@ def measure_steps(
 
 
 def _least_seconds(
-    runs: dict[tuple[str, int], Callable[[], None]], wait: Callable[[], None] | None = None
+    runs: dict[tuple[str, int], Callable[[], None]], wait: Callable[[], None]
 ) -> dict[tuple[str, int], float]:
-    wait = wait or (lambda: None)
     least = dict.fromkeys(runs, float("inf"))
     for _ in range(ROUNDS):
         for name, run in runs.items():
@@ -82,6 +89,20 @@ def _least_seconds(
                 run()
             wait()
             least[name] = min(least[name], (perf_counter() - started_s) / STEPS_PER_ROUND)
+    return least
+
+
+def _leaving_s(run: Callable[[], None], stepper: Stepper, wait: Callable[[], None]) -> float:
+    """The least seconds of going to level 0 after two steps at the level of ``run``."""
+    least = float("inf")
+    for _ in range(ROUNDS):
+        run()
+        run()
+        wait()
+        started_s = perf_counter()
+        stepper.move_to(0)
+        wait()
+        least = min(least, perf_counter() - started_s)
     return least
 
 
