@@ -173,9 +173,9 @@ class ExactStepper(Stepper):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
-        here = self._here()
-        if here:
-            here.load_state_dict(state["visit"])
+        here, visit = self._here(), state.get("visit")
+        if here and visit:
+            here.load_state_dict(visit)
 
 
 class SimultaneousStepper(ExactStepper):
