@@ -39,11 +39,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def launch(
-    folder: Path, environment: Mapping[str, str], *options: str, package: Path = ROOT
+def command(
+    folder: Path, environment: Mapping[str, str], *arguments: str, package: Path = ROOT
 ) -> subprocess.Popen[str]:
+    """The command line, which Ctrl-C reaches."""
     return subprocess.Popen(
-        [sys.executable, "-m", "msann_sweep", "launch", "space.yaml", *options],
+        [sys.executable, "-m", "msann_sweep", *arguments],
         cwd=folder,
         env={**environment, "PYTHONPATH": str(package)},
         stdout=subprocess.PIPE,
@@ -51,6 +52,12 @@ def launch(
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+
+
+def launch(
+    folder: Path, environment: Mapping[str, str], *options: str, package: Path = ROOT
+) -> subprocess.Popen[str]:
+    return command(folder, environment, "launch", "space.yaml", *options, package=package)
 
 
 def refusal(process: subprocess.Popen[str]) -> str:

@@ -9,14 +9,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.raylets import PATIENCE_S, Raylets, free_port, processes, wait_until
-from tests.sweep.test_joining import ROOT, Watched, refusal
+from tests.sweep.test_joining import Watched, command, launch, refusal
 
 SPACE = """
 task: {kind: one_object, n: 6}
@@ -36,33 +35,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "client"
 
 
-def command(folder: Path, environment: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "msann_sweep", *arguments],
-        cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-def launch(
-    folder: Path, environment: Mapping[str, str], address: str, *options: str
-) -> subprocess.Popen[str]:
-    return command(folder, environment, "launch", "space.yaml", "--address", address, *options)
-
-
 @pytest.mark.parametrize("address", ["ray://there", "ray://http://there:1"])
 def test_an_address_without_a_port_is_refused(folder: Path, address: str) -> None:
-    message = refusal(launch(folder, os.environ, address, "--set", "storage=/tmp/x"))
+    message = refusal(launch(folder, os.environ, "--address", address, "--set", "storage=/tmp/x"))
     assert f"resources.address: got {address}; allowed: auto, HOST:PORT of a" in message
 
 
 def test_a_folder_of_the_clients_is_refused(folder: Path) -> None:
     whole = "allowed: with ray://, a URI, or the whole path of a folder that all nodes share"
-    message = refusal(launch(folder, os.environ, "ray://127.0.0.1:1"))
+    message = refusal(launch(folder, os.environ, "--address", "ray://127.0.0.1:1"))
     assert f"storage: got runs; {whole}" in message
     arguments = ("resume", "first", "--address", "ray://127.0.0.1:1")
     message = refusal(command(folder, os.environ, *arguments))
@@ -71,13 +52,13 @@ def test_a_folder_of_the_clients_is_refused(folder: Path) -> None:
 
 
 def test_where_no_client_server_answers_the_sweep_is_refused_in_time(folder: Path) -> None:
-    storage = ("--set", f"storage={folder / 'store'}")
-    message = refusal(launch(folder, os.environ, f"ray://127.0.0.1:{free_port()}", *storage))
+    storage = ("--set", f"storage={folder / 'store'}", "--address")
+    message = refusal(launch(folder, os.environ, *storage, f"ray://127.0.0.1:{free_port()}"))
     assert "no cluster answers (Connection refused)" in message
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"ray://127.0.0.1:{silent.getsockname()[1]}"
         began = time.monotonic()
-        message = refusal(launch(folder, os.environ, address, *storage))
+        message = refusal(launch(folder, os.environ, *storage, address))
         waited_s = time.monotonic() - began
     assert f"cannot join {address}: no cluster answers within 6 s" in message
     assert waited_s < 15
@@ -108,20 +89,16 @@ def test_a_sweep_is_launched_interrupted_and_resumed_from_outside(
     with Raylets(**TOKEN) as raylets:
         raylets.head(cpus=1)
         wait_until(lambda: listens(raylets.client_address))
-        storage = ("--set", f"storage={store}")
+        options = ("--address", raylets.client_address, "--set", f"storage={store}")
         for settings in ({"RAY_AUTH_TOKEN": "f" * 64}, {"RAY_AUTH_MODE": "disabled"}):
             environment = {**raylets.environment, **settings}
-            message = refusal(launch(folder, environment, raylets.client_address, *storage))
+            message = refusal(launch(folder, environment, *options))
             assert "it asks for another token; set RAY_AUTH_MODE=token" in message
         # Paths are those of the head, whose refusal is said here.
         elsewhere = "task={kind: images, file: none.npy, shape: [8, 8]}"
-        message = refusal(
-            launch(
-                folder, raylets.environment, raylets.client_address, *storage, "--set", elsewhere
-            )
-        )
+        message = refusal(launch(folder, raylets.environment, *options, "--set", elsewhere))
         assert "none.npy" in message
-        client = launch(folder, raylets.environment, raylets.client_address, *storage)
+        client = launch(folder, raylets.environment, *options)
         wait_until(lambda: watched.training(1), client)
         client.send_signal(signal.SIGINT)
         said, errors = client.communicate(timeout=PATIENCE_S)
@@ -149,7 +126,8 @@ def test_a_sweep_whose_client_is_killed_is_cut_off(folder: Path, tmp_path: Path)
         raylets.head(cpus=1)
         wait_until(lambda: listens(raylets.client_address))
         options = ("--set", f"storage={store}", "--set", "training.budget_cost=1e15")
-        client = launch(folder, raylets.environment, raylets.client_address, *options)
+        address = ("--address", raylets.client_address)
+        client = launch(folder, raylets.environment, *address, *options)
         wait_until(lambda: watched.training(1), client)
         driver = json.loads((store / "space/lease.json").read_text())["pid"]
         client.kill()
