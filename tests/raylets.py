@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -28,13 +28,14 @@ def free_port() -> int:
         return port
 
 
-def wait_until(condition: Any, process: subprocess.Popen[str] | None = None) -> None:
-    """Until the condition holds; fails after ten minutes or when the process has ended."""
+def wait_until(condition: Callable[[], Any], process: subprocess.Popen[str] | None = None) -> Any:
+    """What the condition says once it holds; fails after ten minutes or when the process ends."""
     deadline = time.monotonic() + PATIENCE_S
-    while not condition():
+    while not (met := condition()):
         assert time.monotonic() < deadline, "waited for ten minutes"
         assert process is None or process.poll() is None, process.communicate()
         time.sleep(0.1)
+    return met
 
 
 def processes() -> dict[int, tuple[int, int]]:
@@ -118,6 +119,11 @@ class Raylets:
         node.wait()
         self.nodes.remove(node)
 
+    def running(self, title: str) -> list[subprocess.Popen[str]]:
+        """The nodes on which a process runs whose command line holds ``title``."""
+        titled = {session for pid, (_, session) in processes().items() if title in _line(pid)}
+        return [node for node in self.nodes if node.pid in titled]
+
     def __enter__(self) -> Raylets:
         return self
 
@@ -129,3 +135,9 @@ class Raylets:
 
 def _has_started(log: Path) -> bool:
     return "Ray runtime started" in log.read_text()
+
+
+def _line(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
+    return ""
