@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from msann_sweep.errors import StorageError, SweepError
+from msann_sweep.sweep.files import replace_text
 
 HEARTBEAT_S = 5.0
 STALE_AFTER_S = 60.0
@@ -170,9 +171,7 @@ class Lease:
             return
 
     def _write(self) -> None:
-        fresh = self.file.with_suffix(f".{self.owner.token}")
-        fresh.write_text(json.dumps(asdict(self.owner)), encoding="utf-8")
-        os.replace(fresh, self.file)
+        replace_text(self.file, json.dumps(asdict(self.owner)))
 
 
 def read_owner(folder: Path) -> Owner | None:

@@ -12,6 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from msann_sweep.config import SweepConfig, load_search_space
 from msann_sweep.config.storage import is_remote, local_folder, sweep_uri
 from msann_sweep.errors import StorageError
 from msann_sweep.sweep.assignment import Assignment
+from msann_sweep.sweep.files import cut_off_torn_line
 from msann_sweep.sweep.stored import fetch, known_sweeps
 from msann_sweep.training import Row, TrialResult
 
@@ -201,9 +203,9 @@ class SweepDirectory:
 
     def finish_writing_config(self, state: SweepState) -> None:
         """Let a search-space file that belongs to the state, but not in its place yet, go there."""
-        if self.new_config_file.is_file():
-            text = self.new_config_file.read_text(encoding="utf-8")
-            if yaml.safe_load(text) == state.config:
+        # What a crash or a full disk has cut off may be no YAML.
+        with suppress(FileNotFoundError, yaml.YAMLError):
+            if yaml.safe_load(self.new_config_file.read_bytes()) == state.config:
                 os.replace(self.new_config_file, self.config_file)
 
     def write_state(self, state: SweepState) -> None:
@@ -258,10 +260,7 @@ class SweepDirectory:
                 self.checkpoint(record.id).remove()
         for file in (self._trials_file, *self._curves_path.glob("*.jsonl")):
             if file.exists():
-                content = file.read_bytes()
-                whole = content[: content.rfind(b"\n") + 1]
-                if whole != content:
-                    file.write_bytes(whole)
+                cut_off_torn_line(file)
 
     def weights_file(self, trial_id: str) -> Path:
         """Where a trial leaves its final weights."""

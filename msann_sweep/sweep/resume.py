@@ -15,6 +15,7 @@ from msann_sweep.secrets import masked
 from msann_sweep.sweep import cluster
 from msann_sweep.sweep.answering import check_answers
 from msann_sweep.sweep.assignment import SAMPLE
+from msann_sweep.sweep.failures import in_words
 from msann_sweep.sweep.lease import held
 from msann_sweep.sweep.page_keeper import PageWriter
 from msann_sweep.sweep.record import SweepDirectory, SweepState
@@ -68,10 +69,11 @@ def resume(
         cluster.connect(config)
         try:
             tracker = Tracker.connect(config)
-            directory.repair()
-            state.status = "running"
-            state.planned_trials = describe(config).trials
-            directory.write_config(config, state)
+            with in_words(config):
+                directory.repair()
+                state.status = "running"
+                state.planned_trials = describe(config).trials
+                directory.write_config(config, state)
             run = SweepRun(
                 config, directory, state, tracker, view, data, lease, write_page=write_page
             )

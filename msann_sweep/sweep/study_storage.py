@@ -12,7 +12,7 @@ from typing import Any
 import optuna
 import sqlalchemy
 from optuna.exceptions import OptunaError, StorageInternalError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 from sqlalchemy.engine import URL
@@ -22,6 +22,7 @@ from msann_sweep.config import SweepConfig
 from msann_sweep.config.storage import local_folder
 from msann_sweep.errors import StorageError
 from msann_sweep.secrets import without_mask
+from msann_sweep.sweep.files import cut_off_torn_line
 
 SAMPLE_ATTR = "sample"
 CONNECT_TIMEOUT_S = 10
@@ -132,11 +133,7 @@ def open_stored(config: SweepConfig, journal: Path, study_name: str) -> StoredSt
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = study_url(config)
     try:
-        storage: BaseStorage
-        if url is None:
-            storage = JournalStorage(JournalFileBackend(str(journal)))
-        else:
-            storage = _open_database(url)
+        storage = JournalStorage(_Journal(str(journal))) if url is None else _open_database(url)
         study = optuna.create_study(
             storage=storage,
             study_name=study_name,
@@ -147,6 +144,15 @@ def open_stored(config: SweepConfig, journal: Path, study_name: str) -> StoredSt
     except (*OUTAGES, OptunaError, RuntimeError, ImportError) as error:
         where = url or journal
         raise StorageError(f"search.storage: {where} cannot be used: {_detail(error)}") from None
+
+
+class _Journal(JournalFileBackend):
+    """Optuna's, which would write on behind a torn line, and could never read the file again."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Add lines behind the last whole one."""
+        cut_off_torn_line(Path(self._file_path))
+        super().append_logs(logs)
 
 
 class StoredStudy:

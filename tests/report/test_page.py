@@ -15,6 +15,7 @@ from msann_sweep.report.page import write_page
 from msann_sweep.sweep.assignment import baselines
 from msann_sweep.sweep.lease import held
 from msann_sweep.training import Row
+from tests.limits import files_up_to
 from tests.report.sweeps import add_trial, falling, fill, keep_weights, loaded, make_sweep, sample
 
 PLOTLY = re.compile(r"<script>.*?</script>", re.DOTALL)
@@ -163,6 +164,13 @@ def test_two_thousand_trials_stay_small(tmp_path: Path, monkeypatch: pytest.Monk
     assert "1,803 further trials are left out here" in page
     assert "The last 600 of 2,003 are shown." in page
     assert "The best 500 MsANN samples" in page
+
+
+def test_a_page_that_the_disk_has_no_room_for(tmp_path: Path) -> None:
+    _, directory = make_sweep(tmp_path)
+    with files_up_to(10_000), pytest.raises(StorageError, match="report: cannot write to"):
+        write_page(loaded(directory), pictures=False)
+    assert not list((directory.path / "report").iterdir())
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

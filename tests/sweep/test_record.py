@@ -59,6 +59,14 @@ def test_a_torn_last_line_is_passed_over_and_cut_off(directory: SweepDirectory) 
     assert directory.trials()["a"].status == "finished"
 
 
+def test_a_torn_file_in_waiting_is_left_where_it_is(directory: SweepDirectory) -> None:
+    before = directory.config_file.read_bytes()
+    for cut in range(0, len(before) - 1, 7):
+        directory.new_config_file.write_bytes(before[:cut])
+        directory.finish_writing_config(directory.read_state())
+        assert directory.config_file.read_bytes() == before
+
+
 def test_the_resolved_file_comes_back(directory: SweepDirectory) -> None:
     assert directory.config().name == "sweep"
     state = SweepState("sweep", "running", "now")

@@ -21,6 +21,7 @@ from msann_sweep.sweep.study_storage import (
     open_stored,
     study_url,
 )
+from tests.limits import files_up_to
 from tests.sweep.postgresql import PASSWORD, PostgreSQL, running_server
 from tests.sweep.sweeps import Sweep, load
 
@@ -57,6 +58,25 @@ def goes_on_after_a_cut(tmp_path: Path, url: str | None, name: str) -> None:
 def test_a_study_in_files(tmp_path: Path, url: str | None) -> None:
     goes_on_after_a_cut(tmp_path, url, "files")
     assert (tmp_path / "study.db").exists() == (url is not None)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_journal_that_a_full_disk_has_torn_goes_on(tmp_path: Path, resumed: bool) -> None:
+    journal = tmp_path / "study"
+    undisturbed = Sweep(load(tmp_path), tmp_path / "undisturbed")
+    expected = undisturbed.run()
+    sweep = Sweep(load(tmp_path), journal)
+    told = sweep.run(at_most=5)
+    with files_up_to(journal.stat().st_size + 100):
+        told += sweep.run(at_most=1)
+    assert sweep.stored.lost
+    assert not journal.read_bytes().endswith(b"\n")
+    if resumed:
+        sweep = Sweep(sweep.config, journal, sweep.records)
+    told += sweep.run()
+    sweep.stored.flush(PATIENCE_S)
+    assert told == expected
+    assert summary(sweep.stored.trials()) == summary(undisturbed.stored.trials())
 
 
 @pytest.mark.slow

@@ -59,8 +59,12 @@ def files_beside(page: Path) -> list[Path]:
 def replace(file: Path, content: str) -> Path:
     """Write a file whole or not at all."""
     fresh = file.with_suffix(f".{os.getpid()}")
-    fresh.write_text(content, encoding="utf-8")
-    fresh.replace(file)
+    try:
+        fresh.write_text(content, encoding="utf-8")
+        fresh.replace(file)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
     return file
 
 
