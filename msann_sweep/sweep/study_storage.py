@@ -151,7 +151,11 @@ class _Journal(JournalFileBackend):
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Add lines behind the last whole one."""
-        cut_off_torn_line(Path(self._file_path))
+        self._lock.acquire()
+        try:
+            cut_off_torn_line(Path(self._file_path))
+        finally:
+            self._lock.release()
         super().append_logs(logs)
 
 
