@@ -124,15 +124,15 @@ def _join(address: str) -> None:
     """Join the cluster at HOST:PORT, or (auto) the one that this machine is part of."""
     _own_address(None)
     try:
-        _init(address=address, runtime_env=runtime_environment())
+        _init(address=address, runtime_env=runtime_environment(DATA_DIR_VARIABLE))
     except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
         raise cannot_join(address, in_one_line(error)) from None
 
 
-def runtime_environment() -> dict[str, Any]:
-    """What the processes of a joined cluster get: this package, and where MNIST is."""
+def runtime_environment(*variables: str) -> dict[str, Any]:
+    """What the processes of a joined cluster get: this package, and ``variables`` that are set."""
     package = Path(__file__).parents[1]
-    passed_on = {DATA_DIR_VARIABLE, "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"} & set(os.environ)
+    passed_on = {*variables, "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"} & set(os.environ)
     return {
         "py_modules": [str(package)],
         "excludes": ["**/__pycache__"],

@@ -122,8 +122,11 @@ class HeadCommand:
 
     def said(self, seen: int) -> tuple[list[tuple[bool, str]], int | None]:
         """What was said after the first ``seen`` lines, and the exit code once all was said."""
-        ended = not any(reader.is_alive() for reader in self.readers)
-        return self.lines[seen:], self.process.wait() if ended else None
+        if any(reader.is_alive() for reader in self.readers):
+            return self.lines[seen:], None
+        code = self.process.wait()
+        self.folder.cleanup()
+        return self.lines[seen:], code
 
     def interrupt(self) -> None:
         """As Ctrl-C does: SIGINT itself is blocked in the processes of Ray's workers."""
