@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import warnings
@@ -269,6 +270,10 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; `msann-sweep resume SWEEP` goes on with a sweep", err=True)
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read what we say is gone; Python would say so when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except MsannError as error:
         click.echo(masked(f"error: {error}"), err=True)
         sys.exit(error.exit_code)

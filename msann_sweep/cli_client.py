@@ -20,6 +20,8 @@ def launch_from_outside(config: SweepConfig, file: Path, overrides: Iterable[str
     """Run the sweep on the cluster's head; the exit code of ``launch`` there."""
     address = str(config.resources.address)
     _check_place("storage", config.storage)
+    if not file.is_file():
+        raise ConfigError([Problem("FILE", str(file), f"with {CLIENT}, a file that can be sent")])
     return _run(address, ["launch", file.name], overrides, {file.name: file.read_bytes()})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 from msann_sweep.errors import ResourceError
 
 ANSWER_TIMEOUT_S = 6.0
+LAST_PORT = 65_535
 NO_ANSWER = f"no cluster answers within {ANSWER_TIMEOUT_S:.0f} s"
 HEALTH_CHECK = """
 import sys
@@ -40,8 +42,8 @@ def check_answers(address: str) -> None:
         answered, output = _health_check([] if address == "auto" else ["--address", address])
     except subprocess.TimeoutExpired:
         pass
-    except OSError as error:
-        reason = f"no cluster answers ({error.strerror or error})"
+    except (OSError, UnicodeError) as error:
+        reason = _no_answer(error)
     else:
         if answered:
             return
@@ -69,8 +71,8 @@ def check_client_answers(address: str) -> None:
         return
     except AuthenticationError:
         reason = OTHER_TOKEN
-    except OSError as error:
-        reason = f"no cluster answers ({error.strerror or error})"
+    except (OSError, UnicodeError) as error:
+        reason = _no_answer(error)
     except grpc.FutureTimeoutError:
         reason = NO_ANSWER
     except grpc.RpcError as error:
@@ -85,15 +87,20 @@ def cannot_join(address: str, reason: str) -> ResourceError:
 
 
 def _check_form(place: str, address: str) -> None:
-    if "://" in place or not place.rpartition(":")[2].isdigit():
+    host, _, port = place.rpartition(":")
+    if not host or "://" in host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > LAST_PORT:
         raise ResourceError(
             f"resources.address: got {address}; allowed: auto, HOST:PORT of a cluster's head, or "
-            "ray://HOST:PORT of its client server, with launch and resume"
+            "ray://HOST:PORT of its client server, as --address of launch and resume"
         )
 
 
+def _no_answer(error: OSError | UnicodeError) -> str:
+    return f"no cluster answers ({getattr(error, 'strerror', None) or error})"
+
+
 def _connect(place: str) -> None:
-    """Connect to HOST:PORT and leave again. Raises OSError."""
+    """Connect to HOST:PORT and leave again. Raises OSError, UnicodeError for no host's name."""
     host, _, port = place.rpartition(":")
     socket.create_connection((host.strip("[]"), int(port)), ANSWER_TIMEOUT_S).close()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import signal
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -148,6 +150,7 @@ def in_one_line(error: Exception) -> str:
 def _init(**options: Any) -> None:
     # Ray would print what its raylets warn of on stdout, in the midst of a command's JSON.
     ray._private.worker.print_to_stdstream = _log_warning
+    handler = signal.getsignal(signal.SIGTERM)
     ray.init(
         namespace="msann_sweep",
         log_to_driver=False,
@@ -155,6 +158,9 @@ def _init(**options: Any) -> None:
         configure_logging=True,
         **options,
     )
+    # Ray has put its own in the place of ours: it would end the sweep without a word.
+    if callable(handler) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _log_warning(data: Mapping[str, Any], ignore_prefix: bool) -> None:  # noqa: ARG001  # Ray's

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ def describe_environment() -> dict[str, Any]:
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {
         "python": platform.python_version(),
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": {package: installed_version(package) for package in PACKAGES},
         "commit": _commit(),
         "platform": platform.platform(),
         "processor": _processor(),
@@ -29,6 +29,14 @@ def describe_environment() -> dict[str, Any]:
         "bf16_cpu": cpu_multiplies_bf16(),
         "gpus": gpus,
     }
+
+
+def installed_version(package: str) -> str | None:
+    """None of this package itself, where Ray has brought it to a node that has it not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _commit() -> str | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import warnings
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from msann_sweep.config import TrialConfig
+from msann_sweep.sweep.environment import installed_version
 from msann_sweep.training.network import Form, predict
 
 WEIGHTS, NETWORK = "weights.pt", "network.json"
@@ -58,6 +58,11 @@ def _load_pyfunc(data_path: str) -> Reconstruction:
     return Reconstruction(state, network["layers"], form)
 
 
+def _requirement(package: str) -> str:
+    version = installed_version(package)
+    return f"{package}=={version}" if version else package
+
+
 def save_model(folder: Path, weights: Path, trial: TrialConfig, example: NDArray[Any]) -> None:
     """Write the MLflow model of a trial's weights into ``folder``, which must not exist.
 
@@ -81,5 +86,5 @@ def save_model(folder: Path, weights: Path, trial: TrialConfig, example: NDArray
         data_path=str(data),
         signature=infer_signature(inputs, outputs),
         input_example=inputs,
-        pip_requirements=[f"{package}=={version(package)}" for package in REQUIRED],
+        pip_requirements=[_requirement(package) for package in REQUIRED],
     )

@@ -17,18 +17,19 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 import ray
 from ray.exceptions import RayError
 
 from msann_sweep.errors import SweepError
-from msann_sweep.sweep.answering import AUTH_MODE, AUTH_TOKEN, AUTH_TOKEN_PATH, cannot_join
+from msann_sweep.sweep.answering import cannot_join
 from msann_sweep.sweep.cluster import in_one_line, runtime_environment
 from msann_sweep.sweep.interrupts import Interrupts
 
 HEAD = {"node:__internal_head__": 0.001}
-INTERRUPTED = 130
+# Variables of a worker that a process which joins its cluster needs as well.
+TO_JOIN = ("RAY_AUTH_", "RAY_TLS_", "RAY_USE_TLS")
 POLL_S = 0.3
 # The first client of a cluster is often turned away: Ray (2.60) forks its server as others run.
 ATTEMPTS = 3
@@ -39,20 +40,36 @@ def run_at_head(address: str, arguments: Sequence[str], files: Mapping[str, byte
 
     ``files`` lie in the folder that it starts in. Ctrl-C is passed on. Raises ResourceError when
     the cluster cannot be joined (:func:`check_client_answers` has been called before), SweepError
-    when it is lost, KeyboardInterrupt at a second Ctrl-C.
+    when it is lost, KeyboardInterrupt when the command was interrupted, or at a second Ctrl-C.
     """
     _connect(address)
     try:
-        columns = shutil.get_terminal_size().columns
-        command = ray.remote(HeadCommand).options(num_cpus=0, resources=HEAD)
-        return _follow(command.remote(list(arguments), dict(files), columns))
+        return _follow(_start(address, arguments, files))
+    except BrokenPipeError:  # of our own output
+        raise
     except (RayError, ConnectionError) as error:
-        reason = str(error).splitlines()[0]
         raise SweepError(
-            f"{address}: the cluster's head is gone ({reason}); `resume` goes on with the sweep"
+            f"{address}: the cluster's head is gone ({_reason(error)}); `resume` goes on with the "
+            "sweep"
         ) from None
     finally:
         ray.shutdown()
+
+
+def _start(address: str, arguments: Sequence[str], files: Mapping[str, bytes]) -> Any:
+    columns = shutil.get_terminal_size().columns
+    command: Any = ray.remote(HeadCommand).options(num_cpus=0, resources=HEAD)
+    try:
+        started = command.remote(list(arguments), dict(files), columns)
+        ray.get(started.said.remote(0))
+    except RayError as error:
+        raise cannot_join(address, _reason(error)) from None
+    return started
+
+
+def _reason(error: Exception) -> str:
+    """What Ray says last: the cause stands below where it was met."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
 
 
 def _connect(address: str) -> None:
@@ -76,20 +93,30 @@ def _connect(address: str) -> None:
 
 def _follow(command: Any) -> int:
     """Say what the command says until it has ended; its exit code."""
-    seen, code, told = 0, None, False
+    code: int | None = None
+    seen, told = 0, False
     with Interrupts() as interrupts:
         while code is None:
             lines, code = ray.get(command.said.remote(seen))
             seen += len(lines)
             for is_error, line in lines:
-                print(line, end="", file=sys.stderr if is_error else sys.stdout, flush=True)
+                _say(line, sys.stderr if is_error else sys.stdout)
             if interrupts.noted and not told:
                 told = True
                 ray.get(command.interrupt.remote())
             time.sleep(POLL_S)
-    if code < 0 and not told:
-        raise SweepError(f"the sweep's process was killed ({code}); `resume` goes on with it")
-    return max(code, 0) or (INTERRUPTED if told else 0)
+    if code >= 0:
+        return code
+    if told:
+        raise KeyboardInterrupt
+    raise SweepError(f"the sweep's process was killed ({code}); `resume` goes on with it")
+
+
+def _say(line: str, stream: TextIO) -> None:
+    """Write what the head has said in its own encoding, as far as ours has the characters."""
+    encoding = stream.encoding or "utf-8"
+    stream.write(line.encode(encoding, "replace").decode(encoding))
+    stream.flush()
 
 
 class HeadCommand:
@@ -97,8 +124,9 @@ class HeadCommand:
 
     def __init__(self, arguments: list[str], files: dict[str, bytes], columns: int) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="msann-")
-        for name, content in files.items():
-            Path(self.folder.name, name).write_bytes(content)
+        self.files = {Path(self.folder.name, name): each for name, each in files.items()}
+        for file, content in self.files.items():
+            file.write_bytes(content)
         self.lines: list[tuple[bool, str]] = []
         self.process = subprocess.Popen(
             [sys.executable, "-m", "msann_sweep", *arguments],
@@ -108,6 +136,8 @@ class HeadCommand:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            encoding="utf-8",
+            errors="replace",
         )
         self.readers = [
             threading.Thread(target=self._read, args=(stream, is_error), daemon=True)
@@ -123,6 +153,9 @@ class HeadCommand:
     def said(self, seen: int) -> tuple[list[tuple[bool, str]], int | None]:
         """What was said after the first ``seen`` lines, and the exit code once all was said."""
         if any(reader.is_alive() for reader in self.readers):
+            if self.lines:  # so it has been read; this process may be killed and clear nothing
+                for file in self.files:
+                    file.unlink(missing_ok=True)
             return self.lines[seen:], None
         code = self.process.wait()
         self.folder.cleanup()
@@ -135,11 +168,11 @@ class HeadCommand:
 
 def _environment(columns: int) -> dict[str, str]:
     """This worker's, less what makes it one; the cluster's address is that of ``auto``."""
-    kept = {AUTH_MODE, AUTH_TOKEN, AUTH_TOKEN_PATH}
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if name in kept or not name.startswith("RAY_")
+        if name.startswith(TO_JOIN) or not name.startswith("RAY_")
     }
     address: str = ray.get_runtime_context().gcs_address
-    return {**inherited, "RAY_ADDRESS": address, "COLUMNS": str(columns)}
+    said = {"PYTHONUTF8": "1", "COLUMNS": str(columns)}
+    return {**inherited, "RAY_ADDRESS": address, **said}

@@ -21,9 +21,8 @@ def test_every_level_is_measured(strategy: str) -> None:
     assert measured["plain_fine_s"] > 0
     for row in measured["levels"]:
         assert row["exact_s"] > 0
+        assert row["exact_leaving_s"] > 0
         assert (row["galerkin_s"] is None) == (strategy == "random")
-    leaving = [row["exact_leaving_s"] for row in measured["levels"]]
-    assert (min(leaving[1:]) > 1e-5) == (strategy == "random"), "dense P wait, folds do not"
     shares = [row["cost_share"] for row in measured["levels"]]
     assert shares[0] == 1
     assert shares == sorted(shares, reverse=True)

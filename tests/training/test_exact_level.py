@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from msann_sweep.operators import build_operators
+from msann_sweep.operators import OperatorSet, build_operators
 from msann_sweep.training.exact_level import ExactLevel, WaitingLevel
 from msann_sweep.training.initialise import initial_theta
 from msann_sweep.training.network import Form
@@ -38,10 +38,21 @@ class Waiting(ExactStepper):
 def new(
     kind: type[ExactStepper], strategy: str, optimizer: str = "rmsprop", batch_size: int = BATCH
 ) -> ExactStepper:
-    operators = build_operators(LAYERS, L, strategy, seed=1)
+    return on(
+        kind, build_operators(LAYERS, L, strategy, seed=1), Form("tanh"), optimizer, batch_size
+    )
+
+
+def on(
+    kind: type[ExactStepper],
+    operators: OperatorSet,
+    form: Form,
+    optimizer: str = "rmsprop",
+    batch_size: int = BATCH,
+) -> ExactStepper:
     theta = initial_theta(operators, "glorot_normal", torch.Generator().manual_seed(0), LIKE)
     optimizers = [OPTIMIZERS[optimizer](sizes, 1e-2, LIKE) for sizes in operators.sizes]
-    return kind(operators, theta, optimizers, batch_size, Form("tanh"))
+    return kind(operators, theta, optimizers, batch_size, form)
 
 
 def batch(seed: int) -> tuple[Tensor, Tensor]:
@@ -74,6 +85,21 @@ def test_to_wait_changes_no_result(strategy: str, optimizer: str) -> None:
     waiting.move_to(0)
     close(waiting.theta, before)
     close(waiting.theta, at_once.theta)
+
+
+def test_a_classifier_waits_likewise() -> None:
+    """Its output layer is kept at every level."""
+    operators = build_operators((32, 16, 10), L, "random", seed=1, kept=(2,))
+    form = Form("relu", "cross_entropy")
+    waiting, at_once = (on(kind, operators, form) for kind in (Waiting, AtOnce))
+    for level in (2, 1, 3):
+        waiting.move_to(level)
+        at_once.move_to(level)
+        for seed in range(3):
+            x, labels = batch(seed)[0], torch.eye(10, dtype=torch.float64)[seed : seed + BATCH]
+            waiting.step(x, labels)
+            at_once.step(x, labels)
+            close(waiting.composed(), at_once.composed())
 
 
 def test_theta_waits_until_its_level_is_left() -> None:

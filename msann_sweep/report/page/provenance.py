@@ -34,7 +34,7 @@ def provenance_section(context: Context) -> Section:
         "Workers": f"{len(workers)} processes on {len(nodes)} nodes" if workers else "not recorded",
         "System": environment.get("platform", "not recorded"),
         "Python": environment.get("python", "not recorded"),
-        "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "Versions": ", ".join(f"{name} {which or '(sent)'}" for name, which in versions.items()),
         "Commit": environment.get("commit") or "no working tree",
         "Operator sets": f"{operators.get('built', 0)} built, {operators.get('served', 0)} times "
         "handed out"
